@@ -1,0 +1,57 @@
+# Two commands do everything on a bare Debian with python3.11, venv and make: `make demo`, `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO_ARGS ?=
+TEST_ARGS ?=
+CAMPAIGN_ARGS ?=
+
+.PHONY: help demo test check format lint types contracts bench campaign broker clean
+
+help:
+	@echo "make demo      run a simulated treatment, start to end  (DEMO_ARGS=\"--duration 60\")"
+	@echo "make test      every test once"
+	@echo "make check     format, lint, types, import contracts, tests with coverage"
+	@echo "make bench     ratios against the raw library in the same run"
+	@echo "make campaign  repetitions, soaks and crash loops; resumable"
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("cryodevice needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "cannot create $(VENV): install python3-venv (apt install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+broker:
+	@sh scripts/ensure-mosquitto.sh
+
+demo: $(STAMP)
+	@$(BIN)/cryodevice demo $(DEMO_ARGS)
+
+test: $(STAMP) broker
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+format: $(STAMP)
+	@$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+contracts: $(STAMP)
+	@$(BIN)/lint-imports
+
+check: format lint types contracts broker
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(TEST_ARGS)
+	@$(BIN)/coverage report --include='cryodevice/safety/*,cryodevice/treatment/*,cryodevice/wire/*' --fail-under=100
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks
+
+campaign: $(STAMP) broker
+	@$(BIN)/python -m tests.campaign $(CAMPAIGN_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .import_linter_cache .hypothesis

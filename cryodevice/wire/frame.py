@@ -1,0 +1,154 @@
+"""The serial frame: COBS(type, sequence, payload, CRC-16/XMODEM) 0x00. Bytes in, frames out; no line, no clock.
+
+A bad frame gets no reply, only a count: ``FrameReader`` counts it and stays in step with the next 0x00.
+"""
+
+import binascii
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from cryodevice.errors import WireError
+
+MAX_ENCODED = 256
+"""Longest frame on the line, delimiter included, bytes."""
+DELIMITER = b"\x00"
+REPLY_BIT = 0x80
+_MIN_DECODED = 4
+
+
+class FrameType(IntEnum):
+    """Request types; a reply carries the request's type with bit 7 set."""
+
+    IDENTIFY = 0x01
+    EXCHANGE = 0x02
+    READ_STATUS = 0x03
+    ERROR = 0xFF
+
+
+class ErrorCode(IntEnum):
+    """First payload byte of an error reply."""
+
+    UNKNOWN_TYPE = 2
+    BAD_LENGTH = 3
+    REFUSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One good frame: ``type`` 1...255, ``sequence`` 0...255."""
+
+    type: int
+    sequence: int
+    payload: bytes
+
+
+def crc16_xmodem(data: bytes) -> int:
+    """CRC-16/XMODEM: polynomial 0x1021, initial 0, no reflection, no final xor.
+
+    Check value: '123456789' gives 0x31C3.
+    """
+    return binascii.crc_hqx(data, 0)
+
+
+def cobs_encode(data: bytes) -> bytes:
+    """Consistent overhead byte stuffing (Cheshire and Baker 1999), without the delimiter."""
+    out = bytearray()
+    for block in data.split(b"\x00"):
+        rest = block
+        while len(rest) >= 254:
+            out += b"\xff" + rest[:254]
+            rest = rest[254:]
+        out.append(len(rest) + 1)
+        out += rest
+    return bytes(out)
+
+
+def cobs_decode(data: bytes) -> bytes:
+    """Inverse of ``cobs_encode``.
+
+    Raises:
+        WireError: A zero byte inside, or a code byte that points past the end.
+    """
+    out = bytearray()
+    position = 0
+    while position < len(data):
+        code = data[position]
+        end = position + code
+        if code == 0 or end > len(data):
+            raise WireError("bad COBS", frame=data.hex())
+        out += data[position + 1 : end]
+        position = end
+        if code != 0xFF and position < len(data):
+            out.append(0)
+    return bytes(out)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Bytes of one frame, delimiter included.
+
+    Raises:
+        WireError: Type 0, or longer than 256 bytes encoded.
+    """
+    if frame.type == 0:
+        raise WireError("frame type 0 is invalid")
+    body = bytes((frame.type, frame.sequence)) + frame.payload
+    encoded = cobs_encode(body + crc16_xmodem(body).to_bytes(2, "big")) + DELIMITER
+    if len(encoded) > MAX_ENCODED:
+        raise WireError(f"frame of {len(encoded)} bytes is longer than {MAX_ENCODED}", payload=frame.payload.hex())
+    return encoded
+
+
+def decode_frame(encoded: bytes) -> Frame:
+    """One frame from the bytes between two delimiters.
+
+    Raises:
+        WireError: Bad COBS, too short, bad CRC, or type 0.
+    """
+    decoded = cobs_decode(encoded)
+    if len(decoded) < _MIN_DECODED:
+        raise WireError("frame too short", frame=encoded.hex())
+    body, crc = decoded[:-2], int.from_bytes(decoded[-2:], "big")
+    if crc16_xmodem(body) != crc:
+        raise WireError("bad CRC", frame=encoded.hex(), crc=f"{crc:04x}", computed=f"{crc16_xmodem(body):04x}")
+    if body[0] == 0:
+        raise WireError("frame type 0 is invalid", frame=encoded.hex())
+    return Frame(body[0], body[1], body[2:])
+
+
+@dataclass(slots=True)
+class FrameReader:
+    """Feed it bytes as they come, in any pieces; it gives back the good frames and counts the bad ones.
+
+    Empty frames are ignored. A run longer than the longest frame is one bad frame and is dropped as it arrives, so the
+    buffer never holds more than one frame.
+    """
+
+    bad_frames: int = 0
+    _buffer: bytearray = field(default_factory=bytearray)
+    _overrun: bool = False
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Frames completed by ``data``, oldest first."""
+        frames: list[Frame] = []
+        pieces = data.split(DELIMITER)
+        for index, piece in enumerate(pieces):
+            if not self._overrun:
+                self._buffer += piece
+                self._overrun = len(self._buffer) >= MAX_ENCODED
+            if index < len(pieces) - 1:
+                self._close(frames)
+            elif self._overrun:
+                self._buffer.clear()
+        return frames
+
+    def _close(self, frames: list[Frame]) -> None:
+        encoded, overrun = bytes(self._buffer), self._overrun
+        self._buffer.clear()
+        self._overrun = False
+        if overrun:
+            self.bad_frames += 1
+        elif encoded:
+            try:
+                frames.append(decode_frame(encoded))
+            except WireError:
+                self.bad_frames += 1

@@ -1,0 +1,1 @@
+"""firmware_sim: the wand without the wand, in software, with real physics and the real wire."""
