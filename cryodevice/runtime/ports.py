@@ -1,0 +1,86 @@
+"""What the loop needs from above, as protocols: durable exposure. Records implements them, ``app`` injects them.
+
+Nothing here may block: a call hands work over and returns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cryodevice.quantities import Celsius, Seconds
+from cryodevice.safety.exposure import Dose, ZoneExposure
+from cryodevice.safety.limits import Zone
+from cryodevice.safety.verdict import Lockout
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that was running when the last record was written; after a restart it has ended and its dose stands."""
+
+    session_id: str
+    client: str
+    zone: Zone
+    coldest_plate_degc: Celsius
+    exposure: Mapping[Zone, ZoneExposure]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the store knew when it was opened.
+
+    Args:
+        known: False when the store is missing its history, corrupt or newer than this program: dose unknown.
+        why_unknown: A sentence for a person when ``known`` is False.
+        dose: Earlier exposure of the rolling day, the crashed session's included.
+        interrupted: The session a crash ended, if one was open.
+        lockout: The latched lockout, if one stands.
+    """
+
+    known: bool
+    why_unknown: str = ""
+    dose: Dose = field(default_factory=Dose)
+    interrupted: OpenSession | None = None
+    lockout: Lockout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """The running session's totals, to be made durable. ``ended_why`` empty while it runs."""
+
+    session_id: str
+    client: str
+    zone: Zone
+    coldest_plate_degc: Celsius
+    exposure: Mapping[Zone, ZoneExposure]
+    at_s: Seconds
+    ended_why: str = ""
+
+
+class ExposureStore(Protocol):
+    """Durable exposure and lockout. Every submit returns at once; durability is seen in ``durable_at_s``."""
+
+    def load(self) -> Ledger:
+        """Open and read; called once, before the loop starts, off the loop."""
+        ...
+
+    def submit_session(self, record: SessionRecord) -> None:
+        """Queue a session record; only the newest of one session matters."""
+        ...
+
+    def submit_lockout(self, lockout: Lockout | None) -> None:
+        """Queue the latched lockout, or its clearing."""
+        ...
+
+    @property
+    def durable_at_s(self) -> Seconds:
+        """``at_s`` of the newest session record known to be on the disk; -inf before the first."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """Why the store cannot write, empty while it can."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued, then close. Blocking, bounded to a few seconds."""
+        ...

@@ -1,0 +1,111 @@
+"""How much cold each zone has had: counted every tick, never reset by a restart, kept by client and zone.
+
+Pure arithmetic on totals; the durable copy is behind ``runtime.ports.ExposureStore``.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from cryodevice.quantities import Celsius, Seconds
+from cryodevice.safety.limits import Zone
+
+ANONYMOUS = "anonymous"
+"""The one client that treatments without a client share, so that their limits add up."""
+DAY_S = Seconds(86_400.0)
+CRASH_ALLOWANCE_S = Seconds(3.0)
+"""Contact added after a crash: newest durable record is at most 2 s old, plus lease and cut (engineering default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneExposure:
+    """Totals of one zone. Seconds, degC*s and degC; every total only grows and the lowest only fall."""
+
+    contact_s: float = 0.0
+    below_15_s: float = 0.0
+    below_10_s: float = 0.0
+    below_4_s: float = 0.0
+    d10_degc_s: float = 0.0
+    lowest_skin_degc: float = math.inf
+    lowest_fat_degc: float = math.inf
+
+    def plus(self, dt_s: Seconds, skin: Celsius, fat: Celsius, *, contact: bool) -> "ZoneExposure":
+        """Totals after ``dt_s`` more seconds at this skin surface and fat boundary temperature.
+
+        A skin temperature that is not a number counts as colder than every threshold, at 0 degC.
+        """
+        surface = skin if math.isfinite(skin) else 0.0
+        return ZoneExposure(
+            self.contact_s + (dt_s if contact else 0.0),
+            self.below_15_s + (dt_s if surface < 15.0 else 0.0),
+            self.below_10_s + (dt_s if surface < 10.0 else 0.0),
+            self.below_4_s + (dt_s if surface < 4.0 else 0.0),
+            self.d10_degc_s + max(0.0, 10.0 - surface) * dt_s,
+            min(self.lowest_skin_degc, surface),
+            min(self.lowest_fat_degc, fat if math.isfinite(fat) else surface),
+        )
+
+    def joined(self, other: "ZoneExposure") -> "ZoneExposure":
+        """Totals of both."""
+        return ZoneExposure(
+            self.contact_s + other.contact_s,
+            self.below_15_s + other.below_15_s,
+            self.below_10_s + other.below_10_s,
+            self.below_4_s + other.below_4_s,
+            self.d10_degc_s + other.d10_degc_s,
+            min(self.lowest_skin_degc, other.lowest_skin_degc),
+            min(self.lowest_fat_degc, other.lowest_fat_degc),
+        )
+
+
+NOTHING = ZoneExposure()
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """What one client has had: in this session, and in earlier sessions that still count towards the day."""
+
+    client: str = ANONYMOUS
+    session: Mapping[Zone, ZoneExposure] = field(default_factory=lambda: MappingProxyType({}))
+    earlier: Mapping[Zone, ZoneExposure] = field(default_factory=lambda: MappingProxyType({}))
+    earlier_sessions: int = 0
+
+    def of(self, zone: Zone) -> ZoneExposure:
+        """This session's totals of a zone."""
+        return self.session.get(zone, NOTHING)
+
+    def day(self, zone: Zone) -> ZoneExposure:
+        """Totals of a zone over the rolling day, this session included."""
+        return self.of(zone).joined(self.earlier.get(zone, NOTHING))
+
+    @property
+    def session_contact_s(self) -> float:
+        """Contact of all zones in this session, s."""
+        return sum(zone.contact_s for zone in self.session.values())
+
+    @property
+    def day_contact_s(self) -> float:
+        """Contact of all zones over the rolling day, s."""
+        return self.session_contact_s + sum(zone.contact_s for zone in self.earlier.values())
+
+    def with_zone(self, zone: Zone, exposure: ZoneExposure) -> "Dose":
+        """The same dose with one zone's session totals replaced."""
+        return replace(self, session=MappingProxyType({**self.session, zone: exposure}))
+
+    def closed(self) -> "Dose":
+        """The dose after the session: its totals count as earlier ones from now on."""
+        if not self.session:
+            return self
+        zones = self.session.keys() | self.earlier.keys()
+        return Dose(
+            self.client,
+            MappingProxyType({}),
+            MappingProxyType({zone: self.day(zone) for zone in zones}),
+            self.earlier_sessions + (1 if self.session_contact_s > 0.0 else 0),
+        )
+
+
+def after_crash(exposure: ZoneExposure, coldest_plate: Celsius) -> ZoneExposure:
+    """Totals of a zone whose session ended in a crash: three more seconds of contact at the coldest plate ordered."""
+    return exposure.plus(CRASH_ALLOWANCE_S, coldest_plate, coldest_plate, contact=True)
