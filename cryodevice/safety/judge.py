@@ -1,0 +1,59 @@
+"""Evaluates the interlock table on the facts of a tick. Pure; remembers only what it is handed back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from cryodevice.quantities import Seconds
+from cryodevice.safety.facts import Facts
+from cryodevice.safety.interlocks import Interlock
+from cryodevice.safety.limits import Limits, Zone
+from cryodevice.safety.phases import SessionState
+from cryodevice.safety.verdict import Action, Finding, Verdict
+
+
+def judge(
+    table: Sequence[Interlock],
+    facts: Facts,
+    *,
+    limits: Limits,
+    zone: Zone,
+    states: Collection[SessionState],
+    since_s: Mapping[str, Seconds],
+    now_s: Seconds,
+    reading_fresh: bool,
+) -> Verdict:
+    """Judge one tick.
+
+    Args:
+        table: The interlocks in force.
+        facts: What is known; NaN is unknown and never safe.
+        limits: Limits in force.
+        zone: Zone worked on, for limits that differ by zone.
+        states: Session states that decide which rows apply: the present one and, while paused, the one to resume.
+        since_s: ``Verdict.since_s`` of the tick before.
+        now_s: Monotonic second.
+        reading_fresh: Whether a fresh reading stands behind the facts; rows that need one keep their clock without it.
+
+    Returns:
+        The verdict. A row that is safe, or does not apply, forgets since when it was unsafe.
+    """
+    active: list[Finding] = []
+    pending: list[Finding] = []
+    unsafe_since: dict[str, Seconds] = {}
+    for row in table:
+        if row.states.isdisjoint(states):
+            continue
+        if row.needs_reading and not reading_fresh:
+            if row.id in since_s:
+                unsafe_since[row.id] = since_s[row.id]
+            continue
+        value = getattr(facts, row.fact)
+        low, high = row.safe(limits, zone)
+        if low <= value <= high:
+            continue
+        since = since_s.get(row.id, now_s)
+        unsafe_since[row.id] = since
+        finding = Finding(row.id, row.action, value, low, high, row.unit, since, row.hint, row.clear)
+        (active if now_s - since >= row.dwell.value else pending).append(finding)
+    permit = reading_fresh and not any(finding.action > Action.WARN for finding in active)
+    return Verdict(permit, tuple(active), tuple(pending), MappingProxyType(unsafe_since))

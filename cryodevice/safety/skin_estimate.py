@@ -1,0 +1,135 @@
+"""How cold the skin may be at worst: a tissue model for every zone, advanced every tick, bounded from below.
+
+Skin under a plate is invisible to infra-red. The model assumes more contact, less blood and a colder plate than is
+likely. It is an assumption, not a measurement, and is labelled so wherever it is shown.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from cryodevice.bioheat import ZONES, Grid, propagator
+from cryodevice.quantities import Celsius, Seconds
+from cryodevice.safety.limits import Zone
+
+STEP_S = 0.05
+"""Time step of the estimator, s; the simulator's plant uses another step and another grid."""
+WORST_CONTACT_W_M2K = 5000.0
+"""Contact conductance assumed while the plate is colder than the skin: the upper end for gel (clinical note 3.1)."""
+PLATE_MARGIN_K = 0.5
+"""Taken off the colder plate channel, K (engineering default: sensor error and lag)."""
+START_DEGC = 33.0
+"""Warmest skin the model starts from, degC; with infra-red one below the baseline if that is colder."""
+START_UNSEEN_DEGC = 28.0
+"""Skin the model starts from without infra-red: the lowest baseline that may be treated, degC."""
+PERFUSION = 0.25
+"""Share of resting perfusion assumed: vessels stay narrow long after cold (Khoshnevis 2015; clinical note 2.3)."""
+AIR_W_M2K = 10.0
+"""Skin to still air (clinical note 3.3)."""
+ROOM_DEGC = 20.0
+"""Room assumed while the wand does not say, degC (engineering default)."""
+FAT_DEPTH_M = 1.1e-3
+"""Dermis/fat boundary, m: 0.1 mm epidermis and 1.0 mm dermis (clinical note 3.1)."""
+GAP_S = 0.125
+"""Without a reply for longer than this the plate is taken at the lower of its last value and the floor, s."""
+MAX_CATCH_UP = 20_000
+"""Most steps advanced in one call; a longer gap is taken as this long (1000 s)."""
+
+Array = npt.NDArray[np.float64]
+
+_GRID = Grid(ZONES["other"].with_perfusion(PERFUSION), (2, 6, 5, 4), 1.3)
+_AIR = propagator(_GRID, STEP_S, AIR_W_M2K)
+_TOUCH = propagator(_GRID, STEP_S, WORST_CONTACT_W_M2K)
+_BLOCKED = propagator(_GRID, STEP_S, 0.0)
+_SURFACE_AIR = _GRID.probe(0.0, AIR_W_M2K)
+_SURFACE_TOUCH = _GRID.probe(0.0, WORST_CONTACT_W_M2K)
+_SURFACE_BLOCKED = _GRID.probe(0.0, 0.0)
+_FAT = _GRID.probe(FAT_DEPTH_M, WORST_CONTACT_W_M2K)
+_ROW = MappingProxyType({zone: index for index, zone in enumerate(Zone)})
+
+
+def _profile(surface: float) -> Array:
+    """Steady cell temperatures whose surface is at ``surface`` degC: linear in the environment, so solved by two."""
+    cold, warm = _GRID.steady(AIR_W_M2K, 0.0), _GRID.steady(AIR_W_M2K, 30.0)
+    at_cold, at_warm = float(_SURFACE_AIR.read(cold, 0.0)), float(_SURFACE_AIR.read(warm, 30.0))
+    share = (surface - at_cold) / (at_warm - at_cold)
+    return cold + share * (warm - cold)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SkinEstimate:
+    """Worst-case tissue of every zone at ``at_s``; immutable, ``advanced`` returns the next one.
+
+    Attributes:
+        temps: Cell temperatures, degC, (zones, cells).
+        surface: Skin surface by zone index, degC.
+        at_s: Monotonic second up to which it has been advanced, in whole steps.
+    """
+
+    temps: Array
+    surface: Array
+    at_s: Seconds
+    fat: Array = field(default_factory=lambda: np.zeros(0))
+
+    def skin_degc(self, zone: Zone) -> Celsius:
+        """Worst-case skin surface of a zone."""
+        return Celsius(float(self.surface[_ROW[zone]]))
+
+    def fat_degc(self, zone: Zone) -> Celsius:
+        """Worst-case dermis/fat boundary of a zone."""
+        return Celsius(float(self.fat[_ROW[zone]]))
+
+
+def begin(now_s: Seconds, start_degc: float = START_DEGC) -> SkinEstimate:
+    """The estimate before any contact, every zone at ``start_degc``; ``rebased`` lowers it to what infra-red sees."""
+    temps = np.tile(_profile(start_degc), (len(Zone), 1))
+    return SkinEstimate(temps, np.full(len(Zone), start_degc), now_s, _read(_FAT.read(temps, 0.0)))
+
+
+def rebased(estimate: SkinEstimate, baseline_ir_degc: float, zone: Zone) -> SkinEstimate:
+    """Lower a zone that the model has warmer than one below the infra-red baseline; never raises it."""
+    row = _ROW[zone]
+    excess = float(estimate.surface[row]) - (baseline_ir_degc - 1.0)
+    if not excess > 0.0:
+        return estimate
+    temps = estimate.temps.copy()
+    temps[row] -= excess
+    surface = estimate.surface.copy()
+    surface[row] -= excess
+    return SkinEstimate(temps, surface, estimate.at_s, _read(_FAT.read(temps, 0.0)))
+
+
+def advanced(
+    estimate: SkinEstimate, now_s: Seconds, plate_degc: float, room_degc: float, touched: Collection[Zone]
+) -> SkinEstimate:
+    """The estimate at ``now_s``, with the plate (already the pessimistic one) on the ``touched`` zones since then.
+
+    Whole steps only; what is left of the time is kept for the next call. A plate or room that is not a number counts
+    as 0 degC and as the assumed room. The plate conducts only while it is colder than the modelled skin.
+    """
+    steps = int((now_s - estimate.at_s) / STEP_S + 1e-6)
+    if steps <= 0:
+        return estimate
+    plate = (plate_degc if math.isfinite(plate_degc) else 0.0) - PLATE_MARGIN_K
+    room = room_degc if math.isfinite(room_degc) else ROOM_DEGC
+    rows = [_ROW[zone] for zone in touched]
+    temps, surface = estimate.temps, estimate.surface
+    for _ in range(min(steps, MAX_CATCH_UP)):
+        after = _AIR.step(temps, room)
+        seen = _read(_SURFACE_AIR.read(after, room))
+        for row in rows:
+            conducting = plate < surface[row]
+            move, probe = (_TOUCH, _SURFACE_TOUCH) if conducting else (_BLOCKED, _SURFACE_BLOCKED)
+            after[row] = move.step(temps[row], plate)
+            seen[row] = probe.read(after[row], plate)
+        temps, surface = after, seen
+    at_s = Seconds(estimate.at_s + steps * STEP_S)
+    return SkinEstimate(temps, surface, at_s, _read(_FAT.read(temps, 0.0)))
+
+
+def _read(values: float | Array) -> Array:
+    return np.atleast_1d(np.asarray(values, dtype=np.float64))

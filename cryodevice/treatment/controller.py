@@ -1,0 +1,229 @@
+"""The controller: (core, inputs) in, (core, order, events) out. Pure; the control loop is its only interpreter.
+
+One tick: take in what the line brought, advance contact, skin and dose, advance the treatment, judge, obey, order.
+An order for cooling is built in one place only, behind the permit.
+"""
+
+import math
+from dataclasses import replace
+
+from cryodevice.errors import QuantityError
+from cryodevice.quantities import Celsius, Channel, Seconds
+from cryodevice.safety import contact as contact_memory
+from cryodevice.safety import skin_estimate
+from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import Dose
+from cryodevice.safety.judge import judge
+from cryodevice.safety.limits import Zone, intersect
+from cryodevice.safety.phases import COOLING, TREATING, SessionState
+from cryodevice.safety.verdict import Action, Lockout
+from cryodevice.treatment import evidence, link, orders, people, proof
+from cryodevice.treatment.core import (
+    Answered,
+    Config,
+    Connected,
+    Core,
+    Decision,
+    Disconnected,
+    Inputs,
+    LineNews,
+    Missed,
+)
+from cryodevice.treatment.news import Journal
+from cryodevice.treatment.orders import Ask
+from cryodevice.treatment.proof import Stage
+from cryodevice.treatment.session import READY_WITHIN_K, Seen, ended, obeyed, progressed
+from cryodevice.wire.codes import Capability, Flag, Mode
+
+RECORD_EVERY_S = 1.0
+"""The exposure is handed to the store this often while it grows, s (docs/architecture.md)."""
+_COUNTED_BELOW_DEGC = 15.0
+"""Skin below this is counted, whether touched or not."""
+
+
+def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
+    """One tick.
+
+    Args:
+        core: What was remembered.
+        inputs: What is new; ``now_s`` must not be before ``core.now_s``.
+        config: What does not change.
+
+    Returns:
+        What to remember, what to send, how urgently, and what happened.
+    """
+    journal = Journal(inputs.now_s)
+    before = core
+    for news in inputs.line:
+        core = _taken_in(core, news, config, journal)
+    core = _advanced(core, inputs)
+    for command in inputs.commands:
+        core = people.heeded(core, command, inputs, journal)
+    touching = _touching(core, inputs.now_s)
+    plate = core.reading.plate_cold_degc if core.reading is not None else math.nan
+    dt = Seconds(max(0.0, inputs.now_s - before.now_s))
+    core = replace(core, session=progressed(core.session, Seen(dt, touching, plate)))
+    core = _judged(core, inputs, config)
+    judged_states = core.session.judged_states
+    core = replace(core, session=obeyed(core.session, core.verdict, touching=touching), now_s=inputs.now_s)
+    core = _latched(core, journal)
+    core = _rebased(before, core, inputs.now_s)
+    ask = orders.wanted(core, judged_states, config)
+    if ask is Ask.RESET:
+        journal.reset_sent()
+    core, order = orders.built(core, ask, config)
+    journal.differences(before, core)
+    record = _due(before, core)
+    if record:
+        core = replace(core, recorded_at_s=inputs.now_s, recorded=core.dose)
+    urgent = before.leased and not core.leased and order is not None
+    return Decision(core, order, urgent, journal.events, record=record, lockout_changed=core.lockout != before.lockout)
+
+
+def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> Core:
+    match news:
+        case Connected(identity, token):
+            why = evidence.acceptable(identity)
+            limits = config.limits
+            if not why:
+                try:
+                    limits = intersect(config.limits, identity)
+                except QuantityError as error:
+                    why = f"the wand's limits and the settings leave nothing between them: {error.message}"
+            fresh = replace(link.connected(identity, token), rejected=why)
+            journal.connected(identity, why)
+            core = replace(core, link=fresh, limits=limits, link_why="", reading=None)
+            return replace(core, unproven="", resetting=False, refused=0)
+        case Disconnected(why, rejected):
+            gone = replace(core.link, rejected=why if rejected else "", claimed=False)
+            journal.disconnected(core, why)
+            return replace(core, link=gone, link_why=why, leased=False, resetting=False)
+        case Missed(sent, why):
+            if core.resetting and sent is not None and sent.reset_key:
+                journal.add(EventKind.RESET_REFUSED, f"the reset was not answered: {why}")
+                core = replace(core, resetting=False)
+            return replace(core, link=link.missed(core.link, sent))
+        case Answered():
+            return _replied(core, news, journal)
+
+
+def _replied(core: Core, news: Answered, journal: Journal) -> Core:
+    reading, sent = news.reading, news.sent
+    echoed_ms = core.reading.status.uptime_ms if core.reading is not None else 0
+    now_link = link.answered(core.link, reading, sent, echoed_ms, refused=news.refused is not None)
+    if news.refused is not None:
+        journal.refused(sent, int(news.refused))
+    refused = core.refused if sent is None else int(news.refused or 0)
+    session = core.session
+    if session.state is SessionState.READY and session.proof.stage in (Stage.ARM, Stage.WATCH):
+        allowed_ma = core.limits.off_current_ma
+        if sent is not None and sent.mode is Mode.OFF and sent.lease_ms > 0 and news.refused is None:
+            step = proof.armed(session.proof, reading, echoed_ms, allowed_ma)
+        elif session.proof.stage is Stage.WATCH:
+            step = proof.watched(session.proof, reading, allowed_ma)
+        else:
+            step = session.proof
+        session = replace(session, proof=step)
+    core = replace(core, link=now_link, reading=reading, session=session, refused=refused, link_why="")
+    if session.proof.stage is Stage.FAILED and not core.unproven and session.state is SessionState.READY:
+        core = replace(core, unproven=session.proof.why)
+    if core.resetting and sent is not None and sent.reset_key:
+        core = people.reset_answered(core, news.refused, journal)
+    return core
+
+
+def _advanced(core: Core, inputs: Inputs) -> Core:
+    """Contact, worst-case skin and dose up to now."""
+    now = inputs.now_s
+    dt = Seconds(max(0.0, now - core.now_s))
+    newest = next((news.reading for news in reversed(inputs.line) if isinstance(news, Answered)), None)
+    identity = core.link.identity
+    capabilities = identity.capabilities if identity is not None else Capability(0)
+    zone = core.session.zone
+    contact = contact_memory.follow(core.contact, newest, capabilities, core.estimate.skin_degc(zone), dt)
+    touched = {zone} if contact.believed else set()
+    reading = core.reading
+    room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
+    estimate = skin_estimate.advanced(core.estimate, now, _plate_at_worst(core, now), room, touched)
+    core = replace(core, contact=contact, estimate=estimate)
+    reached = core.reached_degc
+    step = core.session.current
+    if step is None or core.session.state not in COOLING:
+        reached = math.nan
+    elif reading is not None and abs(reading.plate_cold_degc - step.plate_degc) <= READY_WITHIN_K:
+        reached = step.plate_degc
+    return replace(core, reached_degc=reached, dose=_dosed(core, dt, touched, now))
+
+
+def _plate_at_worst(core: Core, now: Seconds) -> float:
+    """Plate for the estimate: as read while replies come, the lower of that and the floor over a gap."""
+    if core.reading is None:
+        return core.limits.plate_floor_degc
+    plate = core.reading.plate_cold_degc
+    gap = now - core.reading.at_s
+    return plate if gap <= skin_estimate.GAP_S else min(plate, core.limits.plate_floor_degc)
+
+
+def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
+    dose = core.dose
+    for zone in Zone:
+        skin = core.estimate.skin_degc(zone)
+        if zone is core.session.zone and core.session.state in TREATING:
+            skin = Celsius(min(skin, evidence.skin_degc(core, now)))
+        if zone in touched or skin < _COUNTED_BELOW_DEGC:
+            exposure = dose.of(zone).plus(dt, skin, core.estimate.fat_degc(zone), contact=zone in touched)
+            dose = dose.with_zone(zone, exposure)
+    return dose
+
+
+def _judged(core: Core, inputs: Inputs, config: Config) -> Core:
+    verdict = judge(
+        config.table,
+        evidence.facts_of(core, config, inputs),
+        limits=core.limits,
+        zone=core.session.zone,
+        states=core.session.judged_states,
+        since_s=core.verdict.since_s,
+        now_s=inputs.now_s,
+        reading_fresh=evidence.fresh(core, inputs.now_s),
+    )
+    return replace(core, verdict=verdict)
+
+
+def _latched(core: Core, journal: Journal) -> Core:
+    """Latch the first lockout cause; later ones do not replace it."""
+    strongest = core.verdict.strongest
+    if core.lockout is not None or strongest is None or strongest.action is not Action.LOCKOUT:
+        return core
+    lockout = Lockout(
+        strongest.id, strongest.clear, strongest.value, strongest.low, strongest.high, strongest.unit, strongest.hint
+    )
+    journal.locked(lockout)
+    return replace(core, lockout=lockout, session=ended(core.session, SessionState.LOCKED, strongest.id))
+
+
+def _rebased(before: Core, core: Core, now: Seconds) -> Core:
+    """Lower the estimate to the infra-red baseline when a plate is about to be cooled for a zone."""
+    if core.session.state is not SessionState.PRECOOL or before.session.state is SessionState.PRECOOL:
+        return core
+    baseline = evidence.infra_red_degc(core, now)
+    identity = core.link.identity
+    if identity is None or Capability.SKIN_IR not in identity.capabilities:
+        baseline = skin_estimate.START_UNSEEN_DEGC + 1.0
+    return replace(core, estimate=skin_estimate.rebased(core.estimate, baseline, core.session.zone))
+
+
+def _touching(core: Core, now: Seconds) -> bool:
+    """The contact flag itself, from a fresh reading: what the treatment's clocks go by."""
+    return core.reading is not None and evidence.fresh(core, now) and Flag.CONTACT in core.reading.status.flags
+
+
+def _due(before: Core, core: Core) -> bool:
+    """Whether the exposure must be handed to the store now: at start and end at once, while it grows each second."""
+    if before.session.state != core.session.state and (core.session.state in TREATING) != (
+        before.session.state in TREATING
+    ):
+        return True
+    changed = core.dose.session != (core.recorded.session if core.recorded is not None else {})
+    running = core.session.state in TREATING or (changed and bool(core.session.session_id))
+    return running and core.now_s - core.recorded_at_s >= RECORD_EVERY_S

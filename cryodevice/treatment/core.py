@@ -1,0 +1,209 @@
+"""What the controller remembers, is told, and answers: the three records around ``decide``. Data, no behaviour."""
+
+from dataclasses import dataclass, field
+
+from cryodevice.quantities import Seconds
+from cryodevice.safety.contact import Contact
+from cryodevice.safety.events import Event
+from cryodevice.safety.exposure import Dose
+from cryodevice.safety.interlocks import TABLE, Interlock
+from cryodevice.safety.limits import Limits
+from cryodevice.safety.phases import SessionState
+from cryodevice.safety.readings import Reading
+from cryodevice.safety.skin_estimate import SkinEstimate
+from cryodevice.safety.verdict import Lockout, Verdict
+from cryodevice.treatment.link import Link
+from cryodevice.treatment.program import Treatment
+from cryodevice.treatment.session import Session
+from cryodevice.wire.blocks import Identity, Order
+from cryodevice.wire.codes import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What does not change while the daemon runs.
+
+    Args:
+        limits: Limits of the settings, inside the envelope.
+        allow_simulated: Whether a simulated wand may be driven.
+        lease_ms: Lease of a cooling order, ms.
+        table: The interlocks in force.
+    """
+
+    limits: Limits
+    allow_simulated: bool = False
+    lease_ms: int = 500
+    table: tuple[Interlock, ...] = TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A person starts a treatment."""
+
+    session_id: str
+    treatment: Treatment
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Anyone, by any path, stops."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A person resets a lockout; ``service`` when a service person does."""
+
+    who: str
+    service: bool = False
+
+
+Command = Start | Stop | Reset
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A good reply came: to an order, or to a status read. ``refused`` when the order was refused first."""
+
+    reading: Reading
+    sent: Order | None
+    refused: Refusal | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """No good reply came."""
+
+    sent: Order | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A wand was identified on a fresh connection; ``token`` is random and non-zero."""
+
+    identity: Identity
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection is gone, or none could be made; ``rejected`` when what answered is no wand of ours."""
+
+    why: str
+    rejected: bool = False
+
+
+LineNews = Answered | Missed | Connected | Disconnected
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is new this tick.
+
+    Args:
+        now_s: Monotonic second.
+        line: What came of the line, oldest first; empty when nothing was tried.
+        commands: What people asked, oldest first.
+        late_periods: How late the tick is, in periods.
+        overruns: Ticks more than two periods late in the last 10 s.
+        dose_known: The store knew the exposure at start and still works.
+        durable_at_s: Second of the newest durable exposure record.
+    """
+
+    now_s: Seconds
+    line: tuple[LineNews, ...] = ()
+    commands: tuple[Command, ...] = ()
+    late_periods: float = 0.0
+    overruns: int = 0
+    dose_known: bool = True
+    durable_at_s: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything the controller remembers.
+
+    Args:
+        now_s: Second of the last decision.
+        limits: Limits in force: settings intersected with the wand's.
+        link: The line.
+        link_why: Why the line is down, as last told.
+        reading: Newest good reading.
+        contact: Pessimistic memory of the contact flag.
+        estimate: Worst-case skin.
+        dose: Exposure.
+        session: The treatment.
+        verdict: The last verdict.
+        lockout: The latched lockout.
+        unproven: Why the wand failed its lease proof; empty when it has not.
+        leased: The last order gave a lease for cooling.
+        resetting: A reset order has been sent and is not answered yet.
+        refused: Refusal code of the newest order, 0 none.
+        reached_degc: Setpoint the plate has been within 1 K of; NaN none.
+        coldest_plate_degc: Coldest plate ordered in this session.
+        recorded_at_s: When the exposure was last handed to the store.
+        recorded: The dose that was handed over.
+    """
+
+    now_s: Seconds
+    limits: Limits
+    estimate: SkinEstimate
+    link: Link = field(default_factory=Link)
+    link_why: str = "not connected yet"
+    reading: Reading | None = None
+    contact: Contact = field(default_factory=Contact)
+    dose: Dose = field(default_factory=Dose)
+    session: Session = field(default_factory=Session)
+    verdict: Verdict = field(default_factory=lambda: Verdict(False, ()))
+    lockout: Lockout | None = None
+    unproven: str = ""
+    leased: bool = False
+    resetting: bool = False
+    refused: int = 0
+    reached_degc: float = float("nan")
+    coldest_plate_degc: float = float("inf")
+    recorded_at_s: float = float("-inf")
+    recorded: Dose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done now.
+
+    Args:
+        core: What to remember.
+        order: Order for the next exchange; None asks for a status read only.
+        urgent: Send it at once, not at the next tick: it takes a lease away.
+        events: What happened, oldest first.
+        record: The exposure is to be made durable.
+        lockout_changed: The latched lockout is to be made durable.
+    """
+
+    core: Core
+    order: Order | None
+    urgent: bool
+    events: tuple[Event, ...]
+    record: bool = False
+    lockout_changed: bool = False
+
+    @property
+    def reconnect(self) -> bool:
+        """The wand at the end of this connection is not the one identified (it restarted): identify anew."""
+        reading, identity = self.core.reading, self.core.link.identity
+        return reading is not None and identity is not None and reading.status.boot_id != identity.boot_id
+
+    @property
+    def permit(self) -> bool:
+        """Whether cooling is permitted now."""
+        return self.core.verdict.permit and self.core.lockout is None and self.core.link.claimed
+
+
+def initial(
+    config: Config, now_s: Seconds, estimate: SkinEstimate, dose: Dose | None = None, lockout: Lockout | None = None
+) -> Core:
+    """The controller at start: no link, no session; the dose and lockout of before."""
+    session = Session(state=SessionState.LOCKED) if lockout is not None else Session()
+    return Core(now_s, config.limits, estimate, dose=dose or Dose(), lockout=lockout, session=session)

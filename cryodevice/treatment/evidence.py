@@ -1,0 +1,120 @@
+"""Turns what the controller remembers and is told into facts for the interlocks. Pure; judges nothing itself."""
+
+import math
+
+from cryodevice.quantities import Channel
+from cryodevice.safety.contact import flag
+from cryodevice.safety.facts import NO, YES, Facts, yes
+from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
+from cryodevice.treatment.core import Config, Core, Inputs
+from cryodevice.wire.blocks import Identity
+from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Flag
+from cryodevice.wire.registers import WIRE_MAGIC, WIRE_VERSION
+
+BASELINE_WITHOUT_IR_DEGC = 33.0
+"""Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
+
+
+def fresh(core: Core, now_s: float) -> bool:
+    """Whether the newest reading is fresh."""
+    return core.reading is not None and now_s - core.reading.at_s <= STALE_AFTER_S
+
+
+def infra_red_degc(core: Core, now_s: float) -> float:
+    """Skin as infra-red sees it now, NaN while the plate hides it, none is fitted or it is not fresh."""
+    reading = core.reading
+    if reading is None or not fresh(core, now_s) or Flag.CONTACT in reading.status.flags:
+        return math.nan
+    return reading.value(Channel.SKIN_IR)
+
+
+def skin_degc(core: Core, now_s: float) -> float:
+    """Lowest of infra-red and worst-case estimate in the zone worked on; infra-red only ever lowers it."""
+    estimate = core.estimate.skin_degc(core.session.zone)
+    seen = infra_red_degc(core, now_s)
+    return min(estimate, seen) if math.isfinite(seen) else estimate
+
+
+def acceptable(identity: Identity) -> str:
+    """Why a wand of this identity cannot be driven by this version; empty when nothing speaks against it."""
+    if identity.magic != WIRE_MAGIC:
+        return f"not a wand: magic {identity.magic:#06x}"
+    if identity.wire_version >> 8 != WIRE_VERSION >> 8:
+        return f"wire version {identity.wire_version >> 8}.{identity.wire_version & 0xFF} is not 1.x"
+    if identity.applicator != Applicator.PLATE:
+        return "only plate applicators are driven; this one is monitored"
+    return ""
+
+
+def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
+    """Facts of this tick."""
+    now = inputs.now_s
+    link, session, dose = core.link, core.session, core.dose
+    zone = session.zone
+    total, day, limits = dose.of(zone), dose.day(zone), core.limits
+    identity = link.identity
+    known = identity is not None
+    capabilities = identity.capabilities if identity is not None else Capability(0)
+    sees_skin = Capability.SKIN_IR in capabilities
+    return Facts(
+        reply_age_s=now - link.replied_at_s if math.isfinite(link.replied_at_s) else math.nan,
+        identity_ok=yes(not link.rejected),
+        capable=yes(not known or REQUIRED_TO_COOL in capabilities),
+        simulated_ok=yes(identity is None or not identity.simulated or config.allow_simulated),
+        proven=yes(not core.unproven),
+        foreign_orders=float(link.foreign_orders),
+        lease_error_ms=link.lease_error_ms,
+        orders_accepted=yes(core.refused == 0),
+        sequence_age_s=link.sequence_age_s,
+        dose_known=yes(inputs.dose_known),
+        ledger_age_s=now - inputs.durable_at_s,
+        late_periods=inputs.late_periods,
+        overruns=float(inputs.overruns),
+        skin_degc=skin_degc(core, now),
+        baseline_skin_degc=infra_red_degc(core, now) if sees_skin else BASELINE_WITHOUT_IR_DEGC,
+        static_dwell_s=0.0 if core.contact.gliding(now) else core.contact.dwell_s,
+        step_contact_s=session.contact_s,
+        zone_contact_s=total.contact_s,
+        zone_below_15_s=total.below_15_s,
+        zone_below_10_s=total.below_10_s,
+        zone_below_4_s=total.below_4_s,
+        zone_d10_degc_s=total.d10_degc_s,
+        fat_boundary_degc=core.estimate.fat_degc(zone),
+        session_contact_s=dose.session_contact_s,
+        day_contact_s=dose.day_contact_s,
+        zone_day_share=max(
+            day.contact_s / (2.0 * limits.zone_contact_s),
+            day.below_15_s / (2.0 * limits.zone_below_15_s),
+            day.below_10_s / (2.0 * limits.zone_below_10_s),
+            day.d10_degc_s / (2.0 * limits.zone_d10_degc_s),
+        ),
+        earlier_sessions=float(dose.earlier_sessions),
+        **(_of_reading(core, core.reading, capabilities) if core.reading is not None else {}),
+    )
+
+
+def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[str, float]:
+    status, identity = reading.status, core.link.identity
+    contact = flag(reading, capabilities, Capability.CONTACT, Flag.CONTACT)
+    tip = flag(reading, capabilities, Capability.TIP, Flag.TIP)
+    step = core.session.current
+    at_setpoint = step is not None and core.reached_degc == step.plate_degc
+    plates = (reading.samples[Channel.PLATE_A], reading.samples[Channel.PLATE_B])
+    return {
+        "boot_same": yes(identity is not None and status.boot_id == identity.boot_id),
+        "token_same": yes(status.token == core.link.token),
+        "estop_released": NO if Flag.ESTOP in status.flags else YES,
+        "tip_fitted": YES if Capability.TIP not in capabilities else tip,
+        "trigger_held": flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER),
+        "off_skin": 1.0 - contact,
+        "plate_sensors_good": yes(all(isinstance(plate, Fresh) for plate in plates)),
+        "plate_cold_degc": reading.plate_cold_degc,
+        "plate_warm_degc": reading.plate_warm_degc,
+        "channels_apart_k": abs(reading.value(Channel.PLATE_A) - reading.value(Channel.PLATE_B)),
+        "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
+        "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
+        "sink_degc": reading.value(Channel.SINK),
+        "fan_turning": flag(reading, capabilities, Capability.FAN_TACHOMETER, Flag.FAN),
+        "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)),
+        "wand_untripped": NO if Flag.TRIP_LATCHED in status.flags else YES,
+    }

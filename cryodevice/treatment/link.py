@@ -1,0 +1,117 @@
+"""The daemon's side of the lease: claim, order sequence, epoch and lease arithmetic, reply by reply. Pure.
+
+Holds what must be remembered between two replies to tell that the wand, the line and nobody else are at work.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from cryodevice.quantities import U16, Milliseconds, Seconds
+from cryodevice.safety.readings import Reading
+from cryodevice.treatment.proof import since_ms
+from cryodevice.wire.blocks import Identity, Order
+from cryodevice.wire.codes import Mode
+from cryodevice.wire.registers import RESET_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What is known of the line and the wand at its end.
+
+    Args:
+        identity: Who answered; None before the first identification.
+        token: Our session token of this connection, chosen at random by the loop.
+        claimed: Our token has been seen in force.
+        rejected: Why what answered cannot be driven; empty when nothing speaks against it.
+        order_sequence: Sequence of the last order built.
+        epoch: Order epoch in the newest reply.
+        unanswered: Orders sent since then without a reply: the wand may have accepted them or not.
+        foreign_orders: Orders in the newest reply's epoch that were not ours; negative when ours were not counted.
+        lease_ends_ms: Device uptime at which the lease ends as reckoned here; None without a lease.
+        lease_error_ms: Lease remaining as told in the newest reply, less as reckoned.
+        status_sequence: Status sequence of the newest reply; -1 before the first.
+        sequence_since_s: Since when that sequence has been seen.
+        replied_at_s: When the newest good reply came; -inf before the first.
+    """
+
+    identity: Identity | None = None
+    token: int = 0
+    claimed: bool = False
+    rejected: str = ""
+    order_sequence: int = 0
+    epoch: int = 0
+    unanswered: int = 0
+    foreign_orders: int = 0
+    lease_ends_ms: int | None = None
+    lease_error_ms: float = 0.0
+    status_sequence: int = -1
+    sequence_since_s: Seconds = Seconds(0.0)  # noqa: RUF009  # a NewType call is the number itself
+    replied_at_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
+
+    @property
+    def sequence_age_s(self) -> float:
+        """For how long the newest reply's status sequence has been standing still, s."""
+        return self.replied_at_s - self.sequence_since_s
+
+    def order(
+        self, reading: Reading, mode: Mode, *, setpoint_degc: float = 20.0, lease_ms: int = 0, reset: bool = False
+    ) -> tuple["Link", Order]:
+        """The next order for the wand that gave ``reading``, and the link that remembers its sequence."""
+        sequence = (self.order_sequence + 1) % U16
+        order = Order(
+            sequence=sequence,
+            mode=mode,
+            setpoint_degc=setpoint_degc,  # type: ignore[arg-type]  # degC by name
+            lease_ms=Milliseconds(lease_ms),
+            echo=reading.status.sequence,
+            boot_id=self.identity.boot_id if self.identity is not None else 0,
+            token=self.token,
+            reset_key=RESET_KEY if reset else 0,
+        )
+        return replace(self, order_sequence=sequence), order
+
+
+def connected(identity: Identity, token: int) -> Link:
+    """A fresh link: nothing is claimed and nothing carries over from the one before."""
+    return Link(identity=identity, token=token)
+
+
+def missed(link: Link, sent: Order | None) -> Link:
+    """The link after no good reply came to what was sent."""
+    return replace(link, unanswered=link.unanswered + 1) if sent is not None else link
+
+
+def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: int, *, refused: bool) -> Link:
+    """The link after a good reply.
+
+    Args:
+        link: As it was before.
+        reading: The reply.
+        sent: The order it answers; None for a status read.
+        echo_uptime_ms: Device uptime of the status ``sent`` echoed.
+        refused: The wand refused ``sent``, and ``reading`` was read after that.
+    """
+    status = reading.status
+    accepted = sent is not None and not refused
+    ours = 1 if accepted else 0
+    since = (status.order_epoch - link.epoch) % U16
+    foreign = 0 if ours <= since <= ours + link.unanswered else since - ours if since < U16 // 2 else -1
+    claimed = link.claimed or (accepted and sent is not None and sent.is_stop and status.token == link.token)
+    ends = link.lease_ends_ms
+    if accepted and sent is not None:
+        ends = (echo_uptime_ms + sent.lease_ms) if sent.lease_ms > 0 else None
+    certain = accepted or link.unanswered == 0
+    reckoned = max(0, since_ms(ends, status.uptime_ms)) if ends is not None else 0
+    moved_on = status.sequence != link.status_sequence
+    return replace(
+        link,
+        claimed=claimed,
+        epoch=status.order_epoch,
+        unanswered=0 if accepted else link.unanswered,
+        foreign_orders=foreign if link.claimed else 0,
+        lease_ends_ms=ends,
+        lease_error_ms=float(status.lease_remaining_ms - reckoned) if claimed and certain else 0.0,
+        status_sequence=status.sequence,
+        sequence_since_s=reading.at_s if moved_on else link.sequence_since_s,
+        replied_at_s=reading.at_s,
+    )

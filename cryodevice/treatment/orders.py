@@ -1,0 +1,73 @@
+"""What is sent next: one order, or a status read. The only place that builds an order for cooling. Pure."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from enum import Enum
+
+from cryodevice.safety.phases import COOLING, SessionState
+from cryodevice.treatment.core import Config, Core
+from cryodevice.treatment.people import reset_due
+from cryodevice.treatment.proof import PROOF_LEASE_MS, Stage
+from cryodevice.wire.blocks import Order
+from cryodevice.wire.codes import Mode
+
+
+class Ask(Enum):
+    """Kinds of request."""
+
+    READ = "read"
+    STOP = "stop"
+    ARM = "arm"
+    RESET = "reset"
+    COOL = "cool"
+
+
+def wanted(core: Core, judged: Collection[SessionState], config: Config) -> Ask:
+    """What to ask of the wand next.
+
+    Cooling only with our token in force, a permit, no lockout, and in a state the verdict has judged this tick.
+    Whatever is not something else is a stop.
+    """
+    identity, reading, session = core.link.identity, core.reading, core.session
+    if identity is None or reading is None or core.link_why or core.link.rejected:
+        return Ask.READ
+    if identity.simulated and not config.allow_simulated:
+        return Ask.READ
+    if not core.link.claimed:
+        return Ask.READ if reading.status.lease_remaining_ms > 0 else Ask.STOP
+    ask = Ask.STOP
+    permitted = core.verdict.permit and core.lockout is None
+    if session.state is SessionState.READY and not core.unproven:
+        ask = _PROOF.get(session.proof.stage, Ask.STOP)
+        if ask is Ask.ARM and not permitted:
+            ask = Ask.STOP
+    elif reset_due(core):
+        ask = Ask.RESET
+    elif permitted and session.state in COOLING and session.state in judged:
+        ask = Ask.COOL
+    return ask
+
+
+_PROOF = {Stage.ARM: Ask.ARM, Stage.WATCH: Ask.READ}
+
+
+def built(core: Core, ask: Ask, config: Config) -> tuple[Core, Order | None]:
+    """The order for a request, and the core that remembers having sent it; None for a status read."""
+    reading, step = core.reading, core.session.current
+    if ask is Ask.READ or reading is None:
+        return replace(core, leased=False), None
+    link = core.link
+    coldest = core.coldest_plate_degc
+    match ask:
+        case Ask.ARM:
+            link, order = link.order(reading, Mode.OFF, lease_ms=PROOF_LEASE_MS)
+        case Ask.RESET:
+            link, order = link.order(reading, Mode.OFF, reset=True)
+        case Ask.COOL if step is not None:
+            setpoint = max(step.plate_degc, core.limits.plate_floor_degc)
+            lease = min(config.lease_ms, link.identity.lease_max_ms) if link.identity is not None else config.lease_ms
+            link, order = link.order(reading, Mode.COOL, setpoint_degc=setpoint, lease_ms=lease)
+            coldest = min(coldest, setpoint)
+        case _:
+            link, order = link.order(reading, Mode.OFF)
+    return replace(core, link=link, leased=ask is Ask.COOL, coldest_plate_degc=coldest), order

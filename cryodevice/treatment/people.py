@@ -1,0 +1,122 @@
+"""What people may ask of the controller, and what it answers: start, stop, reset. Pure.
+
+Stop is always heeded. Start is refused with every reason at once. Reset clears a lockout only when its cause is gone.
+"""
+
+import math
+from dataclasses import replace
+
+from cryodevice.safety.events import EventKind
+from cryodevice.safety.phases import ENDED, TREATING, SessionState
+from cryodevice.safety.verdict import Action, Clear
+from cryodevice.treatment.core import Command, Core, Inputs, Reset, Start, Stop
+from cryodevice.treatment.evidence import fresh
+from cryodevice.treatment.news import Journal
+from cryodevice.treatment.program import objections
+from cryodevice.treatment.session import begun, ended, moved
+from cryodevice.wire.codes import Flag, Refusal
+
+_WAND_ITSELF = "wand_tripped"
+
+
+def heeded(core: Core, command: Command, inputs: Inputs, journal: Journal) -> Core:
+    """The controller after one command; the journal says whether it was refused and why."""
+    match command:
+        case Start():
+            return _start(core, command, inputs, journal)
+        case Stop(who):
+            journal.add(EventKind.STOP_COMMANDED, f"stop by {who}", who=who, state=core.session.state.value)
+            if core.session.state not in TREATING:
+                return core
+            return replace(core, session=ended(core.session, SessionState.STOPPED, f"stopped by {who}"))
+        case Reset():
+            return _reset(core, command, inputs, journal)
+
+
+def reset_due(core: Core) -> bool:
+    """Whether the reset order is to be sent now: asked for, not sent yet, and the wand shows its latched trip."""
+    return core.resetting and core.reading is not None and Flag.TRIP_LATCHED in core.reading.status.flags
+
+
+def reset_answered(core: Core, refused: Refusal | int | None, journal: Journal) -> Core:
+    """The controller after the wand answered its reset order."""
+    core = replace(core, resetting=False)
+    if refused is not None or core.reading is None or Flag.TRIP_LATCHED in core.reading.status.flags:
+        journal.add(
+            EventKind.RESET_REFUSED, "the wand refused the reset: its cause is still present", refusal=int(refused or 0)
+        )
+        return core
+    return _unlocked(core, journal)
+
+
+def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core:
+    reasons = objections(command.treatment, core.limits)
+    if core.session.state not in ENDED:
+        reasons.append(f"a session is {core.session.state.value}")
+    if core.lockout is not None:
+        reasons.append(f"locked by {core.lockout.cause}: {core.lockout.hint}")
+    if not core.link.claimed or not fresh(core, inputs.now_s):
+        reasons.append("the wand is not ready: " + (core.link_why or "it has not taken our session yet"))
+    reasons.extend(
+        f"{finding.id}: {finding.hint}"
+        for finding in (*core.verdict.active, *core.verdict.pending)
+        if finding.action > Action.WARN
+    )
+    if reasons:
+        journal.add(
+            EventKind.SESSION_REFUSED,
+            "; ".join(reasons),
+            session_id=command.session_id,
+            reasons=tuple(reasons),
+            who=command.who,
+        )
+        return core
+    journal.add(
+        EventKind.SESSION_STARTED,
+        f"{command.treatment.name}: {len(command.treatment.steps)} steps, started by {command.who}",
+        session_id=command.session_id,
+        treatment=command.treatment.name,
+        steps=len(command.treatment.steps),
+        who=command.who,
+    )
+    dose = core.dose.closed() if core.dose.session else core.dose
+    if dose.client != command.treatment.client:
+        dose = replace(dose, client=command.treatment.client)
+    session = begun(core.session, command.session_id, command.treatment)
+    return replace(core, session=session, dose=dose, coldest_plate_degc=math.inf)
+
+
+def _reset(core: Core, command: Reset, inputs: Inputs, journal: Journal) -> Core:
+    why = _why_not_reset(core, command, inputs)
+    if why:
+        journal.add(EventKind.RESET_REFUSED, why, who=command.who)
+        return core
+    if core.reading is not None and Flag.TRIP_LATCHED in core.reading.status.flags:
+        return replace(core, resetting=True)
+    return _unlocked(core, journal)
+
+
+def _why_not_reset(core: Core, command: Reset, inputs: Inputs) -> str:
+    if core.lockout is None:
+        return "nothing is locked"
+    if core.lockout.clear is Clear.SERVICE and not command.service:
+        return f"{core.lockout.cause} is cleared by service only"
+    if not core.link.claimed or not fresh(core, inputs.now_s):
+        return "the wand cannot be reached: " + (core.link_why or "no fresh reading")
+    present = [
+        finding
+        for finding in (*core.verdict.active, *core.verdict.pending)
+        if finding.action is Action.LOCKOUT and finding.id != _WAND_ITSELF
+    ]
+    if present:
+        return f"the cause is still present: {present[0].id}, {present[0].hint}"
+    return ""
+
+
+def _unlocked(core: Core, journal: Journal) -> Core:
+    cause = core.lockout.cause if core.lockout is not None else ""
+    journal.add(EventKind.LOCKOUT_CLEARED, f"lockout by {cause} cleared", cause=cause)
+    session = core.session
+    if session.state is SessionState.LOCKED:
+        session = moved(session, SessionState.IDLE)
+    return replace(core, lockout=None, session=session)

@@ -1,0 +1,79 @@
+"""A minimal treatment: a list of steps, checked against the limits before anything moves. Data, no behaviour."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cryodevice.safety.exposure import ANONYMOUS
+from cryodevice.safety.limits import Limits, Zone, static_hold_s
+
+ZONE_FLOOR_DEGC: Mapping[Zone, float] = MappingProxyType(
+    {
+        # Clinical note 5.3; 'other' takes the strictest.
+        Zone.NOSE: 8.0,
+        Zone.PERIORBITAL: 10.0,
+        Zone.NECK: 8.0,
+        Zone.OTHER: 10.0,
+    }
+)
+"""Coldest plate, degC, in zones stricter than the program floor."""
+WARMEST_PLATE_DEGC = 25.0
+"""Warmest plate a cooling step may ask for, degC (engineering default)."""
+LONGEST_REWARM_S = 300.0
+"""Longest rewarming between steps: the re-treat time, s (clinical note D13)."""
+MOST_STEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One cold contact and the rewarming after it.
+
+    Args:
+        zone: Where.
+        plate_degc: Plate setpoint, degC.
+        hold_s: Contact time, s.
+        rewarm_s: Time off the skin with the drive off before the next step, s.
+        glide: The plate is kept moving; else it rests on one spot.
+    """
+
+    zone: Zone
+    plate_degc: float
+    hold_s: float
+    rewarm_s: float
+    glide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """Steps in their order, for one client."""
+
+    name: str
+    steps: tuple[Step, ...]
+    client: str = ANONYMOUS
+
+
+def objections(treatment: Treatment, limits: Limits) -> list[str]:
+    """Why a treatment may not run under these limits, one sentence each; empty when it may."""
+    if not 1 <= len(treatment.steps) <= MOST_STEPS:
+        return [f"a treatment has 1 to {MOST_STEPS} steps, not {len(treatment.steps)}"]
+    found: list[str] = []
+    for number, step in enumerate(treatment.steps, start=1):
+        floor = max(limits.plate_floor_degc, ZONE_FLOOR_DEGC.get(step.zone, -math.inf))
+        hold = limits.step_contact_s if step.glide else min(limits.step_contact_s, static_hold_s(limits, step.zone))
+        kind = "gliding" if step.glide else "static"
+        for what, value, low, high, unit in (
+            ("plate_degc", step.plate_degc, floor, WARMEST_PLATE_DEGC, "degC"),
+            (f"hold_s ({kind})", step.hold_s, 1.0, hold, "s"),
+            ("rewarm_s", step.rewarm_s, 0.0, LONGEST_REWARM_S, "s"),
+        ):
+            if not low <= value <= high:
+                found.append(f"step {number} ({step.zone}): {what} = {value:g} must be {low:g} to {high:g} {unit}")
+    total = sum(step.hold_s for step in treatment.steps)
+    if not total <= limits.session_contact_s:
+        found.append(f"contact of all steps is {total:g} s; a session may have {limits.session_contact_s:g} s")
+    for zone in dict.fromkeys(step.zone for step in treatment.steps):
+        contact = sum(step.hold_s for step in treatment.steps if step.zone is zone)
+        if not contact <= limits.zone_contact_s:
+            found.append(f"contact of {zone} is {contact:g} s; a zone may have {limits.zone_contact_s:g} s")
+    return found

@@ -1,0 +1,75 @@
+"""The lease proof: before each session the wand shows, at zero power, that it lets go by itself. Pure.
+
+It is armed once, then only read; lease flag and relay must both be seen closed, and both open again when the lease
+ends, with no drive current at any time. A wand that fails is monitored only.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cryodevice.quantities import U32, Channel
+from cryodevice.safety.readings import Reading
+from cryodevice.wire.codes import Flag
+
+PROOF_LEASE_MS = 500
+PROOF_TOLERANCE_MS = 50
+"""The lease must end this near its time (engineering default, docs/architecture.md)."""
+_ARMED = Flag.LEASE_LIVE | Flag.RELAY_CLOSED
+
+
+class Stage(StrEnum):
+    """How far the proof is."""
+
+    ARM = "arm"
+    WATCH = "watch"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The proof under way.
+
+    Args:
+        stage: How far it is.
+        echo_uptime_ms: Device uptime of the status the arming order echoed; the lease counts from there.
+        why: Why it failed.
+    """
+
+    stage: Stage = Stage.ARM
+    echo_uptime_ms: int = 0
+    why: str = ""
+
+
+def since_ms(later_ms: int, earlier_ms: int) -> int:
+    """Signed difference of two u32 device uptimes, ms; right across the wrap every 49.7 days."""
+    return (later_ms - earlier_ms + U32 // 2) % U32 - U32 // 2
+
+
+def armed(proof: Proof, reading: Reading, echo_uptime_ms: int, off_current_ma: float) -> Proof:
+    """The proof after the reply to its arming order."""
+    if reading.status.flags & _ARMED != _ARMED:
+        return replace(proof, stage=Stage.FAILED, why="the relay did not close under a live lease")
+    return _watched(replace(proof, stage=Stage.WATCH, echo_uptime_ms=echo_uptime_ms), reading, off_current_ma)
+
+
+def watched(proof: Proof, reading: Reading, off_current_ma: float) -> Proof:
+    """The proof after one more status read: still live, or let go at the right time, or failed.
+
+    A status is a sample, so the end is known to within the time between two: too early is seen by the first status
+    without a lease, too late by the last one with it.
+    """
+    return _watched(proof, reading, off_current_ma)
+
+
+def _watched(proof: Proof, reading: Reading, off_current_ma: float) -> Proof:
+    elapsed = since_ms(reading.status.uptime_ms, proof.echo_uptime_ms)
+    if not abs(reading.value(Channel.DRIVE_CURRENT)) <= off_current_ma:
+        return replace(proof, stage=Stage.FAILED, why="current flowed at zero power")
+    if reading.status.flags & _ARMED:
+        if elapsed > PROOF_LEASE_MS + PROOF_TOLERANCE_MS:
+            return replace(proof, stage=Stage.FAILED, why=f"lease or relay still on after {elapsed} ms")
+        return proof
+    if elapsed < PROOF_LEASE_MS - PROOF_TOLERANCE_MS:
+        return replace(proof, stage=Stage.FAILED, why=f"the lease ended after {elapsed} ms, before its time")
+    return replace(proof, stage=Stage.PASSED)

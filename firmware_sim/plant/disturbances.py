@@ -1,0 +1,42 @@
+"""What may go wrong in the hardware: one slot a fault, all off. Holds values only; the parts of the plant obey them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Disturbances:
+    """Faults in force now. Written by tests and the control socket, read by the plant in every sub-step and sample.
+
+    Attributes:
+        plate_a_offset_k, plate_b_offset_k: Added to what the plate sensor shows, K.
+        plate_a_open, plate_b_open: Broken wire: no temperature, fault ``open``. Wins over short.
+        plate_a_short, plate_b_short: Short circuit: no temperature, fault ``short``.
+        plate_a_frozen: Channel A repeats its last sample exactly, noise and all.
+        skin_ir_offset_k, sink_offset_k: Added to what the sensor shows, K.
+        skin_ir_lost, sink_lost: The sensor gives no value.
+        fan_stalled: The rotor is held; it runs down whatever is commanded.
+        drive_stuck_a: The bridge delivers this current, amperes, + cools, whatever is commanded; it still needs the
+            relay. None: the bridge obeys.
+        relay_welded: The relay conducts even when it is told to open.
+        drive_reversed: The thermoelectric is wired the wrong way round: the bridge measures the current it was asked
+            for, the plate warms.
+        plate_heat_w, sink_heat_w: Heat put into the plate or sink from outside, W.
+    """
+
+    plate_a_offset_k: float = 0.0
+    plate_b_offset_k: float = 0.0
+    plate_a_open: bool = False
+    plate_a_short: bool = False
+    plate_b_open: bool = False
+    plate_b_short: bool = False
+    plate_a_frozen: bool = False
+    skin_ir_offset_k: float = 0.0
+    skin_ir_lost: bool = False
+    sink_offset_k: float = 0.0
+    sink_lost: bool = False
+    fan_stalled: bool = False
+    drive_stuck_a: float | None = None
+    relay_welded: bool = False
+    drive_reversed: bool = False
+    plate_heat_w: float = 0.0
+    sink_heat_w: float = 0.0
