@@ -1,6 +1,5 @@
 """The two clocks: monotonic for everything that protects, wall for what a person reads."""
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -18,10 +17,6 @@ class Clock(Protocol):
         """Seconds since 1970-01-01 UTC, for display and records only."""
         ...
 
-    async def sleep_until(self, deadline_s: Seconds) -> None:
-        """Return at ``deadline_s``, or at once if it has passed."""
-        ...
-
 
 class SystemClock:
     """The machine's clocks."""
@@ -33,7 +28,3 @@ class SystemClock:
     def wall(self) -> float:
         """Seconds since 1970-01-01 UTC."""
         return time.time()
-
-    async def sleep_until(self, deadline_s: Seconds) -> None:
-        """Return at ``deadline_s``, or at once if it has passed."""
-        await asyncio.sleep(max(0.0, deadline_s - time.monotonic()))

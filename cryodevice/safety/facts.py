@@ -47,7 +47,7 @@ class Facts:
         plate_over_setpoint_k: Colder plate channel less the setpoint, once the plate has been there; else 0.
         sink_good: The sink sensor gives a value.
         sink_degc: Sink temperature.
-        fan_turning: The fan turns.
+        fan_turning_if_driven: The fan turns, or the drive has no lease and none is needed.
         off_current_ma: Magnitude of the drive current that flows while told off.
         skin_degc: Lowest of infra-red and worst-case estimate in the zone worked on.
         baseline_skin_degc: Infra-red before the first contact; 33 when the wand has no such sensor.
@@ -92,7 +92,7 @@ class Facts:
     plate_over_setpoint_k: float = UNKNOWN
     sink_good: float = UNKNOWN
     sink_degc: float = UNKNOWN
-    fan_turning: float = UNKNOWN
+    fan_turning_if_driven: float = UNKNOWN
     off_current_ma: float = UNKNOWN
     skin_degc: float = UNKNOWN
     baseline_skin_degc: float = UNKNOWN

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from cryodevice.bioheat import ZONES, Grid, propagator
+from cryodevice.bioheat import ZONES, Grid, Probe, propagator
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.limits import Zone
 
@@ -55,7 +55,7 @@ _ROW = MappingProxyType({zone: index for index, zone in enumerate(Zone)})
 def _profile(surface: float) -> Array:
     """Steady cell temperatures whose surface is at ``surface`` degC: linear in the environment, so solved by two."""
     cold, warm = _GRID.steady(AIR_W_M2K, 0.0), _GRID.steady(AIR_W_M2K, 30.0)
-    at_cold, at_warm = float(_SURFACE_AIR.read(cold, 0.0)), float(_SURFACE_AIR.read(warm, 30.0))
+    at_cold, at_warm = _SURFACE_AIR.read(cold, 0.0), _SURFACE_AIR.read(warm, 30.0)
     share = (surface - at_cold) / (at_warm - at_cold)
     return cold + share * (warm - cold)
 
@@ -87,7 +87,7 @@ class SkinEstimate:
 def begin(now_s: Seconds, start_degc: float = START_DEGC) -> SkinEstimate:
     """The estimate before any contact, every zone at ``start_degc``; ``rebased`` lowers it to what infra-red sees."""
     temps = np.tile(_profile(start_degc), (len(Zone), 1))
-    return SkinEstimate(temps, np.full(len(Zone), start_degc), now_s, _read(_FAT.read(temps, 0.0)))
+    return SkinEstimate(temps, np.full(len(Zone), start_degc), now_s, _by_zone(_FAT, temps, 0.0))
 
 
 def rebased(estimate: SkinEstimate, baseline_ir_degc: float, zone: Zone) -> SkinEstimate:
@@ -100,7 +100,7 @@ def rebased(estimate: SkinEstimate, baseline_ir_degc: float, zone: Zone) -> Skin
     temps[row] -= excess
     surface = estimate.surface.copy()
     surface[row] -= excess
-    return SkinEstimate(temps, surface, estimate.at_s, _read(_FAT.read(temps, 0.0)))
+    return SkinEstimate(temps, surface, estimate.at_s, _by_zone(_FAT, temps, 0.0))
 
 
 def advanced(
@@ -120,7 +120,7 @@ def advanced(
     temps, surface = estimate.temps, estimate.surface
     for _ in range(min(steps, MAX_CATCH_UP)):
         after = _AIR.step(temps, room)
-        seen = _read(_SURFACE_AIR.read(after, room))
+        seen = _by_zone(_SURFACE_AIR, after, room)
         for row in rows:
             conducting = plate < surface[row]
             move, probe = (_TOUCH, _SURFACE_TOUCH) if conducting else (_BLOCKED, _SURFACE_BLOCKED)
@@ -128,8 +128,9 @@ def advanced(
             seen[row] = probe.read(after[row], plate)
         temps, surface = after, seen
     at_s = Seconds(estimate.at_s + steps * STEP_S)
-    return SkinEstimate(temps, surface, at_s, _read(_FAT.read(temps, 0.0)))
+    return SkinEstimate(temps, surface, at_s, _by_zone(_FAT, temps, 0.0))
 
 
-def _read(values: float | Array) -> Array:
-    return np.atleast_1d(np.asarray(values, dtype=np.float64))
+def _by_zone(probe: Probe, temps: Array, environment_degc: float) -> Array:
+    """One temperature of each zone; ``Probe.read`` is for a single one."""
+    return np.asarray(temps @ probe.weights + (environment_degc * probe.environment + probe.constant))

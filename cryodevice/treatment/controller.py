@@ -62,7 +62,7 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     touching = _touching(core, inputs.now_s)
     plate = core.reading.plate_cold_degc if core.reading is not None else math.nan
     dt = Seconds(max(0.0, inputs.now_s - before.now_s))
-    core = replace(core, session=progressed(core.session, Seen(dt, touching, plate)))
+    core = replace(core, session=progressed(core.session, Seen(dt, touching, core.contact.believed, plate)))
     core = _judged(core, inputs, config)
     judged_states = core.session.judged_states
     core = replace(core, session=obeyed(core.session, core.verdict, touching=touching), now_s=inputs.now_s)

@@ -27,12 +27,14 @@ class Config:
         limits: Limits of the settings, inside the envelope.
         allow_simulated: Whether a simulated wand may be driven.
         lease_ms: Lease of a cooling order, ms.
+        monitor_only: The control rate is too low for cooling: the wand is read, never ordered.
         table: The interlocks in force.
     """
 
     limits: Limits
     allow_simulated: bool = False
     lease_ms: int = 500
+    monitor_only: bool = False
     table: tuple[Interlock, ...] = TABLE
 
 

@@ -73,7 +73,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         skin_degc=skin_degc(core, now),
         baseline_skin_degc=infra_red_degc(core, now) if sees_skin else BASELINE_WITHOUT_IR_DEGC,
         static_dwell_s=0.0 if core.contact.gliding(now) else core.contact.dwell_s,
-        step_contact_s=session.contact_s,
+        step_contact_s=session.touched_s,
         zone_contact_s=total.contact_s,
         zone_below_15_s=total.below_15_s,
         zone_below_10_s=total.below_10_s,
@@ -114,7 +114,9 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
         "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
         "sink_degc": reading.value(Channel.SINK),
-        "fan_turning": flag(reading, capabilities, Capability.FAN_TACHOMETER, Flag.FAN),
+        "fan_turning_if_driven": flag(reading, capabilities, Capability.FAN_TACHOMETER, Flag.FAN)
+        if core.leased
+        else YES,
         "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)),
         "wand_untripped": NO if Flag.TRIP_LATCHED in status.flags else YES,
     }

@@ -100,7 +100,8 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
     ends = link.lease_ends_ms
     if accepted and sent is not None:
         ends = (echo_uptime_ms + sent.lease_ms) if sent.lease_ms > 0 else None
-    certain = accepted or link.unanswered == 0
+    same_boot = link.identity is not None and status.boot_id == link.identity.boot_id
+    certain = same_boot and (accepted or link.unanswered == 0)
     reckoned = max(0, since_ms(ends, status.uptime_ms)) if ends is not None else 0
     moved_on = status.sequence != link.status_sequence
     return replace(
@@ -108,7 +109,7 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
         claimed=claimed,
         epoch=status.order_epoch,
         unanswered=0 if accepted else link.unanswered,
-        foreign_orders=foreign if link.claimed else 0,
+        foreign_orders=foreign if link.claimed and same_boot else 0,
         lease_ends_ms=ends,
         lease_error_ms=float(status.lease_remaining_ms - reckoned) if claimed and certain else 0.0,
         status_sequence=status.sequence,

@@ -31,7 +31,7 @@ def wanted(core: Core, judged: Collection[SessionState], config: Config) -> Ask:
     identity, reading, session = core.link.identity, core.reading, core.session
     if identity is None or reading is None or core.link_why or core.link.rejected:
         return Ask.READ
-    if identity.simulated and not config.allow_simulated:
+    if config.monitor_only or (identity.simulated and not config.allow_simulated):
         return Ask.READ
     if not core.link.claimed:
         return Ask.READ if reading.status.lease_remaining_ms > 0 else Ask.STOP

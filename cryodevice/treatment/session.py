@@ -50,7 +50,8 @@ class Session:
         session_id: Chosen by whoever starts it; empty before the first.
         treatment: What is being done.
         step: Index of the present step.
-        contact_s: Contact in this step.
+        contact_s: Contact of this step that counts as treatment: cooled, with the trigger held.
+        touched_s: All believed contact since this step began, treatment or not.
         rewarm_s: Time off the skin since the step's contact ended.
         waiting_s: Time in a pause, or with the cold plate off the skin.
         resume: While paused, the state it came from.
@@ -63,6 +64,7 @@ class Session:
     treatment: Treatment | None = None
     step: int = 0
     contact_s: float = 0.0
+    touched_s: float = 0.0
     rewarm_s: float = 0.0
     waiting_s: float = 0.0
     resume: SessionState = S.PRECOOL
@@ -98,11 +100,13 @@ class Seen:
     Args:
         dt_s: Since the tick before.
         touching: The contact flag is set in a fresh reading.
+        believed: Contact is believed, as far as dose goes.
         plate_degc: Colder plate channel; NaN unknown.
     """
 
     dt_s: Seconds
     touching: bool
+    believed: bool
     plate_degc: float
 
 
@@ -132,7 +136,11 @@ def ended(session: Session, state: SessionState, why: str) -> Session:
 def progressed(session: Session, seen: Seen) -> Session:
     """One tick of the treatment itself: clocks, contact, steps. Interlocks have their say in ``obeyed``."""
     advance = _PROGRESS.get(session.state)
-    return advance(session, seen) if advance is not None else session
+    if advance is None:
+        return session
+    if seen.believed:
+        session = replace(session, touched_s=session.touched_s + seen.dt_s)
+    return advance(session, seen)
 
 
 def obeyed(session: Session, verdict: Verdict, *, touching: bool) -> Session:
@@ -189,7 +197,7 @@ def _rewarmed(session: Session, seen: Seen) -> Session:
     if step is None or treatment is None or rewarm < step.rewarm_s:
         return replace(session, rewarm_s=rewarm)
     if session.step + 1 < len(treatment.steps):
-        return moved(session, S.PRECOOL, step=session.step + 1, contact_s=0.0, rewarm_s=0.0)
+        return moved(session, S.PRECOOL, step=session.step + 1, contact_s=0.0, touched_s=0.0, rewarm_s=0.0)
     return moved(session, S.COMPLETE)
 
 

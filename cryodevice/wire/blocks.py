@@ -188,13 +188,13 @@ def _order(raw: dict[str, float | int | None]) -> Order:
 
 
 def pack_order(order: Order) -> list[int]:
-    """The 8 registers of an order.
+    """The 8 registers of an order. A stop may carry token 0 (LEASE-01); nothing else may.
 
     Raises:
-        WireError: A value does not fit its register.
+        WireError: A value does not fit its register, or no token on an order that is not a stop.
     """
-    if order.token == 0:
-        raise WireError("an order carries a non-zero session token", order=order)
+    if order.token == 0 and not order.is_stop:
+        raise WireError("an order that is not a stop carries a non-zero session token", order=order)
     return registers.pack(
         registers.ORDER, {_ORDER_NAMES.get(name, name): getattr(order, name) for name in Order.__dataclass_fields__}
     )

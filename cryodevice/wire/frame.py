@@ -51,15 +51,20 @@ def crc16_xmodem(data: bytes) -> int:
 
 
 def cobs_encode(data: bytes) -> bytes:
-    """Consistent overhead byte stuffing (Cheshire and Baker 1999), without the delimiter."""
+    """Consistent overhead byte stuffing (Cheshire and Baker 1999), without the delimiter.
+
+    The shortest form: a full group of 254 bytes that ends the data is not followed by 0x01 (FRAME-04).
+    """
     out = bytearray()
-    for block in data.split(b"\x00"):
+    blocks = data.split(b"\x00")
+    for index, block in enumerate(blocks):
         rest = block
         while len(rest) >= 254:
             out += b"\xff" + rest[:254]
             rest = rest[254:]
-        out.append(len(rest) + 1)
-        out += rest
+        if rest or not block or index < len(blocks) - 1:
+            out.append(len(rest) + 1)
+            out += rest
     return bytes(out)
 
 
@@ -87,10 +92,10 @@ def encode_frame(frame: Frame) -> bytes:
     """Bytes of one frame, delimiter included.
 
     Raises:
-        WireError: Type 0, or longer than 256 bytes encoded.
+        WireError: Type not in 1...255, sequence not in 0...255, or longer than 256 bytes encoded.
     """
-    if frame.type == 0:
-        raise WireError("frame type 0 is invalid")
+    if not (1 <= frame.type <= 0xFF and 0 <= frame.sequence <= 0xFF):
+        raise WireError("a frame has a type in 1...255 and a sequence in 0...255", frame=frame)
     body = bytes((frame.type, frame.sequence)) + frame.payload
     encoded = cobs_encode(body + crc16_xmodem(body).to_bytes(2, "big")) + DELIMITER
     if len(encoded) > MAX_ENCODED:
@@ -102,8 +107,10 @@ def decode_frame(encoded: bytes) -> Frame:
     """One frame from the bytes between two delimiters.
 
     Raises:
-        WireError: Bad COBS, too short, bad CRC, or type 0.
+        WireError: Too long, bad COBS, too short, bad CRC, or type 0.
     """
+    if len(encoded) >= MAX_ENCODED:
+        raise WireError(f"frame longer than {MAX_ENCODED} bytes", frame=encoded.hex())
     decoded = cobs_decode(encoded)
     if len(decoded) < _MIN_DECODED:
         raise WireError("frame too short", frame=encoded.hex())

@@ -4,6 +4,7 @@ Knows nothing of frames, functions or transports. Registers are 16-bit; u32 take
 the engineering value of one count. *Not available* is -32768 for i16 and 0xFFFF for u16, and reads as ``None``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -91,12 +92,14 @@ class Field:
         """Words of an engineering value, rounded to the nearest count.
 
         Raises:
-            WireError: ``None`` where not-available may not stand, or a value that does not fit.
+            WireError: ``None`` where not-available may not stand, or a value that is not finite or does not fit.
         """
         if value is None:
             if not self.optional:
                 raise WireError(f"{self.name} cannot be 'not available'", field=self.name)
             return (NA_I16 & 0xFFFF,) if self.kind is Kind.I16 else (NA_U16,)
+        if not math.isfinite(value):
+            raise WireError(f"{self.name} = {value} is not a finite number", field=self.name, value=value)
         count = round(value * self._per_unit) if self._per_unit else round(value / self.scale)
         low, high = _COUNT_RANGE[self.kind]
         if self.optional:
@@ -230,7 +233,7 @@ def unpack(block: Sequence[Field], words: Sequence[int]) -> dict[str, float | No
 
 
 def pack(block: Sequence[Field], values: Mapping[str, float | None]) -> list[int]:
-    """Words of one whole block; names not given are written as 0.
+    """Words of one whole block, each at its address; names not given are written as 0.
 
     Raises:
         WireError: A value does not fit its register.
@@ -239,4 +242,9 @@ def pack(block: Sequence[Field], values: Mapping[str, float | None]) -> list[int
     unknown = values.keys() - {field.name for field in block}
     if unknown:
         raise KeyError(sorted(unknown))
-    return [word for field in block for word in field.encode(values.get(field.name, 0))]
+    base = block[0].address
+    words = [0] * (block[-1].address - base + block[-1].width)
+    for field in block:
+        offset = field.address - base
+        words[offset : offset + field.width] = field.encode(values.get(field.name, 0))
+    return words

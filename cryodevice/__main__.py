@@ -1,0 +1,7 @@
+"""``python -m cryodevice``."""
+
+import sys
+
+from cryodevice.cli import main
+
+sys.exit(main())

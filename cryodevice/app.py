@@ -1,0 +1,224 @@
+"""The composition root: the only place that names a concrete driver, link or store, and puts the daemon together."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from cryodevice import __version__
+from cryodevice.console.local_socket import SOCKET_NAME, LocalSocket
+from cryodevice.device.serial_wand import SerialWand
+from cryodevice.errors import ExitCode, StoreError
+from cryodevice.quantities import Seconds
+from cryodevice.records import SqliteExposureStore
+from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.clock import SystemClock
+from cryodevice.runtime.connection import Connection
+from cryodevice.runtime.control_loop import ControlLoop
+from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
+from cryodevice.runtime.supervisor import Service, supervise
+from cryodevice.safety.events import EventKind
+from cryodevice.settings import Settings
+from cryodevice.telemetry.broker import RunningBroker, start_broker
+from cryodevice.telemetry.publisher import Publisher, PublisherHealth
+from cryodevice.transport import open_link
+from cryodevice.treatment.core import Config
+
+_log = structlog.get_logger("cryodevice")
+_WARNINGS = frozenset(
+    {
+        EventKind.LINK_DOWN,
+        EventKind.WAND_MONITORED_ONLY,
+        EventKind.SESSION_REFUSED,
+        EventKind.PROOF_FAILED,
+        EventKind.PERMIT_WITHDRAWN,
+        EventKind.RESET_REFUSED,
+        EventKind.ORDER_REFUSED,
+        EventKind.LOOP_STALLED,
+    }
+)
+
+STORE_NAME = "exposure.db"
+
+
+@dataclass(slots=True)
+class Daemon:
+    """A daemon put together and not yet running.
+
+    Args:
+        settings: As loaded.
+        loop: The control loop.
+        store: Durable exposure.
+        broker: The embedded broker, if one was started.
+        publisher: Telemetry, if it is on.
+    """
+
+    settings: Settings
+    loop: ControlLoop
+    store: SqliteExposureStore
+    broker: RunningBroker | None = None
+    publisher: Publisher | None = None
+    extra: dict[str, Service] = field(default_factory=dict)
+
+    @property
+    def socket_path(self) -> Path:
+        """Where ``status``, ``stop`` and the others find this daemon."""
+        return self.settings.state_dir / SOCKET_NAME
+
+
+def wand_url(settings: Settings) -> str:
+    """Where the wand is, as the transport reads it."""
+    link = settings.link
+    return f"socket://{link.host}:{link.tcp_port}" if link.kind == "tcp" else link.port
+
+
+async def assemble(settings: Settings) -> Daemon:
+    """Put a daemon together: opens the store, starts the embedded broker; touches no wand.
+
+    Raises:
+        StoreError: Another daemon holds the state directory, or it cannot be made.
+        BrokerError: The embedded broker does not start.
+    """
+    clock = SystemClock()
+    state_dir = settings.state_dir
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the state directory {state_dir}: {error}; set records.state_dir to one this user may write",
+            path=str(state_dir),
+        ) from error
+    store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
+    ledger = await asyncio.to_thread(store.load)
+    wand = SerialWand(open_link(wand_url(settings), baud=settings.link.baud), clock.monotonic)
+    snapshots: Bus[Snapshot] = Bus()
+    events: Bus[NumberedEvent] = Bus()
+    loop = ControlLoop(
+        connection=Connection(wand, clock, Seconds(settings.control.exchange_deadline_s)),
+        store=store,
+        config=Config(
+            limits=settings.limits,
+            allow_simulated=settings.device.allow_simulated,
+            lease_ms=settings.control.lease_ms,
+            monitor_only=settings.control.monitoring_only,
+        ),
+        ledger=ledger,
+        clock=clock,
+        period_s=settings.control.period_s,
+        snapshots=snapshots,
+        events=events,
+        epoch=secrets.token_hex(4),
+    )
+    daemon = Daemon(settings, loop, store)
+    try:
+        await _telemetry(daemon)
+    except BaseException:
+        store.close()
+        raise
+    if not ledger.known:
+        _log.error("exposure unknown: the wand stays locked", why=ledger.why_unknown)
+    return daemon
+
+
+async def _telemetry(daemon: Daemon) -> None:
+    mqtt = daemon.settings.mqtt
+    if mqtt.mode == "off":
+        return
+    if mqtt.mode == "embedded":
+        daemon.broker = await start_broker(daemon.settings.state_dir, port=mqtt.port)
+        mqtt = mqtt.at(daemon.broker.host, daemon.broker.port)
+        _log.info("embedded broker", kind=daemon.broker.kind, host=mqtt.host, port=mqtt.port)
+    loop = daemon.loop
+    daemon.publisher = Publisher(
+        mqtt, daemon.settings.device.id, loop.snapshots, loop.events, loop.clock, on_change=_broker_changed
+    )
+
+
+async def serve(daemon: Daemon) -> ExitCode:
+    """Run until a signal or a failure, then make safe and put everything away.
+
+    Returns:
+        FINE when the wand showed that it is safe or none was connected; FAILED otherwise.
+    """
+    loop = daemon.loop
+    _log.info(
+        "watching",
+        version=__version__,
+        wand=wand_url(daemon.settings),
+        device=daemon.settings.device.id,
+        state=str(daemon.settings.state_dir),
+        settings=daemon.settings.source,
+        settings_sha256=daemon.settings.sha256[:12],
+    )
+    running = asyncio.get_running_loop()
+
+    def stalled(lag_s: float, stack: str) -> None:
+        _log.error("the control loop stands still", lag_s=round(lag_s, 3), stack=stack)
+        running.call_soon_threadsafe(loop.note, EventKind.LOOP_STALLED, "the control loop stood still")
+
+    def recovered(total_s: float) -> None:
+        _log.warning("the control loop turns again", stood_s=round(total_s, 3))
+
+    watch = LoopWatch(on_stall=stalled, on_recovered=recovered)
+    loop.on_tick = watch.beat
+    services: dict[str, Service] = {
+        "event log": lambda: _log_events(loop),
+        "local socket": LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events).serve,
+        **daemon.extra,
+    }
+    if daemon.publisher is not None:
+        services["publisher"] = daemon.publisher.run
+    freeze_gc()
+    watch.start()
+    try:
+        safe = await supervise(loop, services)
+    except BaseExceptionGroup as group:
+        for error in _leaves(group):
+            _log.error("failed; the wand was made safe", error=str(error), kind=type(error).__name__, exc_info=error)
+        return ExitCode.FAILED
+    finally:
+        watch.stop()
+        await _put_away(daemon)
+    if safe or not loop.ever_claimed:
+        return ExitCode.FINE
+    _log.error("the wand did not show that it is safe: its lease ends by itself within", lease_ms=loop.config.lease_ms)
+    return ExitCode.FAILED
+
+
+async def _put_away(daemon: Daemon) -> None:
+    await asyncio.to_thread(daemon.store.close)
+    if daemon.broker is not None:
+        await daemon.broker.stop()
+
+
+async def _log_events(loop: ControlLoop) -> None:
+    subscription = loop.events.subscribe(1000)
+    try:
+        async for numbered in subscription:
+            event = numbered.event
+            level = "warning" if event.kind in _WARNINGS else "error" if event.kind is EventKind.LOCKOUT else "info"
+            getattr(_log, level)(event.kind.value, message=event.message, seq=numbered.seq, **_named(event.evidence))
+    finally:
+        subscription.close()
+
+
+def _named(evidence: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in evidence.items() if name not in {"message", "seq", "event", "level"}}
+
+
+def _broker_changed(health: PublisherHealth) -> None:
+    if health.connected:
+        _log.info("telemetry connected", broker=health.broker, protocol=health.protocol)
+    else:
+        _log.warning("telemetry waits for the broker", broker=health.broker, why=health.last_error)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

@@ -1,0 +1,75 @@
+"""The command line: parses, then hands over to one module a command, imported only when it is asked for."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from cryodevice import __version__
+from cryodevice.errors import CryodeviceError
+
+_CONFIG = "settings file (default: $CRYODEVICE_CONFIG, then /etc/cryodevice/cryodevice.toml, then built-in defaults)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cryodevice",
+        description="Watches a cooled facial wand and lets it cool only while every interlock agrees. "
+        "Not a medical device.",
+        epilog="exit status: 0 fine, 1 failed, 2 usage or configuration, 3 refused for safety",
+    )
+    parser.add_argument("--version", action="version", version=f"cryodevice {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, help_text: str, *, config: bool = False, as_json: bool = False) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_text, description=help_text)
+        if config:
+            command.add_argument("--config", metavar="FILE", help=_CONFIG)
+        if as_json:
+            command.add_argument("--json", action="store_true", help="print JSON")
+        return command
+
+    demo = add("demo", "run one simulated treatment from start to end; needs nothing")
+    demo.add_argument("--duration", type=float, default=60.0, metavar="S", help="about how long, 30 to 600 s")
+    demo.add_argument("--broker", metavar="URL", help="mqtt://HOST[:PORT] of a broker to use instead of an own one")
+    demo.add_argument("--link", choices=["serial", "tcp"], default="serial", help="how to reach the simulated wand")
+    demo.add_argument("--seed", type=int, default=1, help="seed of the simulated wand's sensors")
+    demo.add_argument("--plain", action="store_true", help="one line a second instead of a live view")
+    add("run", "watch a wand until told to end", config=True)
+    add("check", "check a settings file; opens nothing", config=True, as_json=True)
+    add("status", "show what a running daemon sees", config=True, as_json=True)
+    add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
+    treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
+    treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
+    reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
+    reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
+    add("interlocks", "print the interlock table", config=True, as_json=True)
+    return parser
+
+
+_MODULES = {
+    "demo": "demo",
+    "run": "run",
+    "check": "check",
+    "status": "talk",
+    "stop": "talk",
+    "treat": "talk",
+    "reset": "talk",
+    "interlocks": "interlocks",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status. Errors of ours are one message, never a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        module = import_module(f"cryodevice.cli.{_MODULES[options.command]}")
+        return int(module.main(options))
+    except CryodeviceError as error:
+        print(f"cryodevice {options.command}: {error.message}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,129 @@
+"""The simulated wand as a process, and the hand that holds it: squeezes the trigger, touches, lifts. For the demo.
+
+Speaks to the simulator only as a user would: its command line and its control socket.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryodevice.errors import CryodeviceError
+from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.snapshot import Snapshot
+from cryodevice.safety.phases import SessionState
+
+START_WITHIN_S = 20.0
+_TAIL = 2000
+
+
+class SimulatorError(CryodeviceError):
+    """The simulator did not start, or ended."""
+
+
+@dataclass(slots=True)
+class SimulatedWand:
+    """A running ``firmware-sim serve``.
+
+    Args:
+        process: The child.
+        endpoints: What it printed: serial, serial_tcp, control.
+    """
+
+    process: asyncio.subprocess.Process
+    endpoints: Mapping[str, Any]
+
+    async def stop(self) -> None:
+        """End it and wait."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.terminate()
+            try:
+                async with asyncio.timeout(3.0):
+                    await self.process.wait()
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+
+
+async def start_wand(link: str, seed: int) -> SimulatedWand:
+    """Start the simulator beside us; it ends when we do.
+
+    Args:
+        link: ``serial`` (a pty) or ``tcp``.
+        seed: Of its sensors' noise.
+
+    Raises:
+        SimulatorError: It did not come up; carries what it said.
+    """
+    line = ["--serial", "auto"] if link == "serial" else ["--serial-tcp", "127.0.0.1:0"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "firmware_sim",
+        "serve",
+        *line,
+        "--control",
+        "127.0.0.1:0",
+        "--seed",
+        str(seed),
+        "--exit-with-parent",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    if process.stdout is None or process.stderr is None:
+        raise SimulatorError("the simulator has no output")
+    try:
+        async with asyncio.timeout(START_WITHIN_S):
+            first = await process.stdout.readline()
+        endpoints = json.loads(first)
+    except (TimeoutError, ValueError) as error:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        said = (await process.stderr.read(_TAIL)).decode(errors="replace").strip()
+        await process.wait()
+        raise SimulatorError(f"the simulated wand did not start: {said or 'it said nothing'}") from error
+    return SimulatedWand(process, endpoints)
+
+
+async def treat(wand: SimulatedWand, zone: str, snapshots: Bus[Snapshot]) -> None:
+    """Be the hand: hold the trigger, touch when the plate is ready, lift when the contact is over. Until cancelled."""
+    host, port = str(wand.endpoints["control"]).rsplit(":", 1)
+    subscription = snapshots.subscribe(1)
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        await asyncio.Event().wait()  # the wand is gone: the loop finds out and says so
+        return
+    try:
+
+        async def do(what: str) -> None:
+            writer.write(f"set {what}\n".encode())
+            await writer.drain()
+            await reader.readline()
+
+        await do(f"zone {zone}")
+        await do("trigger on")
+        touching = False
+        async for snapshot in subscription:
+            state = snapshot.session.state
+            if state is SessionState.LIFTED and not touching:
+                await asyncio.sleep(0.5)
+                await do("contact on")
+                touching = True
+            elif state not in (SessionState.LIFTED, SessionState.APPLYING) and touching:
+                await do("contact off")
+                touching = False
+    except OSError:
+        await asyncio.Event().wait()
+    finally:
+        subscription.close()
+        writer.close()

@@ -1,0 +1,53 @@
+"""A daemon's status as lines a person reads; the same words in ``status`` and in the demo."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def _value(readings: Mapping[str, Any], name: str, unit: str, digits: int = 2) -> str:
+    entry = readings.get(name, {})
+    value = entry.get("value")
+    if value is None:
+        return str(entry.get("reason") or entry.get("quality", "none"))
+    stale = " (stale)" if entry.get("quality") == "stale" else ""
+    return f"{value:.{digits}f} {unit}{stale}"
+
+
+def status_lines(status: Mapping[str, Any]) -> list[str]:
+    """Lines of a status as ``runtime.picture.status`` makes it."""
+    wand, session, readings = status["wand"], status["session"], status["readings"]
+    link = "up" if status["link"]["up"] else f"down: {status['link']['why']}"
+    lines = []
+    if wand is not None:
+        simulated = "  SIMULATED" if wand["simulated"] else ""
+        lines.append(f"wand      {wand['serial_number']}, firmware {wand['firmware']}{simulated}")
+    lines.append(f"link      {link}")
+    step = f", step {session['step']} of {session['steps']}, {session['zone']}" if session["steps"] else ""
+    ended = f" ({session['ended_why']})" if session["ended_why"] else ""
+    lines.append(f"session   {session['state']}{step}{ended}")
+    lines.append(
+        f"plate     A {_value(readings, 'plate_a_degc', 'degC')}, B {_value(readings, 'plate_b_degc', 'degC')}"
+        f", setpoint {session['setpoint_degc'] if session['setpoint_degc'] is not None else '-'}"
+    )
+    estimate = status["skin_estimate_degc"]
+    worst = f"{estimate:.1f} degC" if estimate is not None else "-"
+    lines.append(f"skin      worst case {worst} (estimate), infra-red {_value(readings, 'skin_ir_degc', 'degC')}")
+    lines.append(
+        f"sink      {_value(readings, 'sink_degc', 'degC')}, fan {_value(readings, 'fan_rpm', 'rpm', 0)}"
+        f", ambient {_value(readings, 'ambient_degc', 'degC', 1)}"
+    )
+    lines.append(f"drive     {_value(readings, 'drive_ma', 'mA', 0)}, lease {status['lease_remaining_ms']} ms left")
+    for zone, used in status["exposure"].items():
+        lines.append(
+            f"exposure  {zone}: {used['contact_s']:.1f} s contact, {used['below_10_s']:.1f} s below 10 degC, "
+            f"index {used['d10_degc_s']:.0f} degC*s"
+        )
+    lines.append(f"permit    {'yes' if status['permit'] else 'withheld'}")
+    lines += [
+        f"  {reason['action']:8}{reason['interlock']}: {reason['hint']} (clears {reason['clears']})"
+        for reason in status["reasons"]
+    ]
+    if status["lockout"] is not None:
+        lock = status["lockout"]
+        lines.append(f"LOCKED    {lock['cause']}: {lock['hint']}; then: cryodevice reset")
+    return lines

@@ -1,0 +1,179 @@
+"""The local command socket: one JSON line in, one JSON line out, over a Unix socket only its owner can open.
+
+Asks nothing of the wand itself; a command goes to the control loop and is answered by the event it causes.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryodevice.errors import CryodeviceError, StoreError
+from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.picture import Plain, status
+from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
+from cryodevice.safety.events import EventKind
+from cryodevice.settings.treatment_file import treatment_from
+from cryodevice.treatment.core import Command, Reset, Start, Stop
+
+SOCKET_NAME = "control.sock"
+MAX_LINE = 65_536
+ANSWER_WITHIN_S = 3.0
+IDLE_S = 60.0
+MOST_CLIENTS = 16
+_RESULTS = {
+    EventKind.SESSION_STARTED: True,
+    EventKind.SESSION_REFUSED: False,
+    EventKind.LOCKOUT_CLEARED: True,
+    EventKind.RESET_REFUSED: False,
+    EventKind.STOP_COMMANDED: True,
+}
+_ANSWERED_BY = {
+    Start: (EventKind.SESSION_STARTED, EventKind.SESSION_REFUSED),
+    Reset: (EventKind.LOCKOUT_CLEARED, EventKind.RESET_REFUSED),
+    Stop: (EventKind.STOP_COMMANDED,),
+}
+
+
+@dataclass(slots=True)
+class LocalSocket:
+    """Serves ``path`` until cancelled.
+
+    Args:
+        path: Socket file; its directory must exist. Mode 0600, so only its user can connect.
+        command: Hands a command to the control loop.
+        latest: The newest snapshot, None before the first.
+        events: Where the answers to commands come from.
+    """
+
+    path: Path
+    command: Callable[[Command], None]
+    latest: Callable[[], Snapshot | None]
+    events: Bus[NumberedEvent]
+    _clients: int = 0
+
+    async def serve(self) -> None:
+        """Serve until cancelled; removes the socket file at the end.
+
+        Raises:
+            StoreError: The socket cannot be made; says why.
+        """
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+            old = os.umask(0o177)
+            try:
+                server = await asyncio.start_unix_server(self._client, str(self.path), limit=MAX_LINE)
+            finally:
+                os.umask(old)
+        except OSError as error:
+            raise StoreError(f"cannot make the command socket {self.path}: {error}", path=str(self.path)) from error
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            while self._clients <= MOST_CLIENTS:
+                async with asyncio.timeout(IDLE_S):
+                    line = await reader.readline()
+                if not line:
+                    break
+                answer = await self._answer(line)
+                writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    await writer.drain()
+        except (OSError, ValueError, TimeoutError):
+            pass  # it went away, was silent too long, or sent an endless line: only its own connection ends
+        finally:
+            self._clients -= 1
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Plain:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            request = None
+        if not isinstance(request, dict):
+            return _refused('one JSON object a line, such as {"ask": "status"}')
+        try:
+            return await self._do(request)
+        except CryodeviceError as error:
+            return _refused(error.message)
+
+    async def _do(self, request: Plain) -> Plain:
+        who = _who(request)
+        match request.get("ask"):
+            case "status":
+                latest = self.latest()
+                return {"ok": True, "status": status(latest)} if latest is not None else _refused("not ready yet")
+            case "stop":
+                return await self._command(Stop(who))
+            case "reset":
+                return await self._command(Reset(who, request.get("service") is True))
+            case "start":
+                treatment = treatment_from(request.get("treatment"), "the request")
+                return await self._command(Start(secrets.token_hex(8), treatment, who))
+            case other:
+                return _refused(f"ask is {other!r}; it may be status, stop, start or reset")
+
+    async def _command(self, command: Command) -> Plain:
+        kinds = _ANSWERED_BY[type(command)]
+        answers = self.events.subscribe(256)
+        try:
+            self.command(command)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                async for numbered in answers:
+                    event = numbered.event
+                    named = event.evidence.get("session_id", None)
+                    if event.kind in kinds and (not isinstance(command, Start) or named == command.session_id):
+                        return {"ok": _RESULTS[event.kind], "message": event.message, "session_id": named}
+        except TimeoutError:
+            pass
+        finally:
+            answers.close()
+        return _refused("the control loop did not answer")
+
+
+def _who(request: Plain) -> str:
+    who = request.get("who")
+    return who[:64] if isinstance(who, str) and who.isprintable() and who else "local"
+
+
+def _refused(why: str) -> Plain:
+    return {"ok": False, "message": why}
+
+
+def ask(path: Path, request: Plain, timeout_s: float = 5.0) -> Plain:
+    """Send one request to a running daemon and wait for its answer (blocking; for commands).
+
+    Raises:
+        StoreError: No daemon answers at ``path``; says what to do.
+    """
+    hint = "is the daemon running with this configuration, and as this user?"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(timeout_s)
+            line.connect(str(path))
+            line.sendall(json.dumps(request).encode() + b"\n")
+            data = b""
+            while not data.endswith(b"\n"):
+                piece = line.recv(65_536)
+                if not piece:
+                    break
+                data += piece
+        answer = json.loads(data)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"no daemon answers at {path} ({error}): {hint}", path=str(path)) from error
+    if not isinstance(answer, dict):
+        raise StoreError(f"what answers at {path} is no cryodevice daemon", path=str(path))
+    return answer

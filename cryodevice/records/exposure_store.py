@@ -1,0 +1,226 @@
+"""The durable exposure ledger: what each client's skin has had, and the lockout that stands, across any crash.
+
+Implements ``runtime.ports.ExposureStore``. Judges nothing: it says what is known, what is on the disk and why not.
+"""
+
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from types import MappingProxyType
+
+from cryodevice.errors import QuantityError, StoreError
+from cryodevice.quantities import Seconds
+from cryodevice.records import ledger_file, schema
+from cryodevice.records.schema import StoredSession
+from cryodevice.records.writer import GroupWriter, Write
+from cryodevice.runtime.ports import Ledger, OpenSession, SessionRecord
+from cryodevice.safety.exposure import ANONYMOUS, DAY_S, NOTHING, Dose, ZoneExposure, after_crash
+from cryodevice.safety.limits import Zone
+from cryodevice.safety.verdict import Lockout
+
+CLOSE_S = 3.0
+"""Longest wait for the last write when closing, s (engineering default)."""
+RESTARTED = "daemon restart"
+"""Why a session that was open at start has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootTime:
+    """Which boot of the machine this is, and seconds since it, suspend included; no id means unknown."""
+
+    boot_id: str
+    at_s: float
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def this_boot() -> BootTime:
+    """The machine's boot time (Linux)."""
+    return BootTime(_boot_id(), time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+class SqliteExposureStore:
+    """The ledger in one SQLite file.
+
+    Args:
+        path: The file, by custom ``exposure.db`` in the state directory; created there on the first start.
+        wall: Seconds since 1970 UTC.
+        client: Whose dose ``load`` returns.
+        boot: Boot id and seconds since boot; ages records within one boot, where the wall clock may be set.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        wall: Callable[[], float],
+        client: str = ANONYMOUS,
+        *,
+        boot: Callable[[], BootTime] = this_boot,
+    ) -> None:
+        self._path = path.resolve()
+        self._wall = wall
+        self._client = client
+        self._boot = boot
+        self._lock: int | None = None
+        self._writer: GroupWriter | None = None
+        self._started: dict[str, float] = {}
+        self._durable_at_s = Seconds(-math.inf)
+        self._refused = ""
+        self._failure = "the exposure store is not open"
+
+    def load(self) -> Ledger:
+        """Take the file, check all of it, read it, and durably close a session that a crash left open.
+
+        Raises:
+            StoreError: Another process holds the ledger, or this store was opened before.
+        """
+        if self._lock is not None:
+            raise StoreError(f"{self._path} is already open", path=str(self._path))
+        try:
+            self._lock = ledger_file.hold(self._path)
+            if ledger_file.is_new(self._path):
+                ledger_file.create(self._path, self._wall())
+            contents = ledger_file.read(self._path)
+            ledger_file.mark(self._path)
+        except StoreError as error:
+            if self._lock is None:
+                raise
+            self._failure = error.message
+            return Ledger(known=False, why_unknown=error.message)
+        except (OSError, sqlite3.Error) as error:
+            self._failure = (
+                f"{self._path} cannot be created or written ({error}); check the disk, its free space and the "
+                "permissions of the directory, then start again. Treatment stays locked"
+            )
+            return Ledger(known=False, why_unknown=self._failure)
+        return self._take_over(contents)
+
+    def submit_session(self, record: SessionRecord) -> None:
+        """Queue a record; the newest of a session replaces one not yet written. Returns at once, never raises."""
+        wall_s, boot = self._wall(), self._boot()
+        stored = StoredSession(
+            record.session_id,
+            record.client,
+            record.zone,
+            record.coldest_plate_degc,
+            self._started.setdefault(record.session_id, wall_s),
+            wall_s,
+            boot.boot_id,
+            boot.at_s,
+            record.ended_why,
+            record.exposure,
+        )
+        self._submit_stored(stored, partial(self._durable, record.at_s))
+
+    def submit_lockout(self, lockout: Lockout | None) -> None:
+        """Queue the latched lockout or its clearing; every one is kept. Returns at once, never raises."""
+        if self._writer is None:
+            return
+        try:
+            row = schema.lockout_row(lockout, self._wall())
+        except QuantityError as error:
+            self._refused = f"a lockout was refused: {error.message}"
+            return
+        self._writer.submit(Write(lambda connection: schema.write_lockout(connection, row)))
+
+    @property
+    def durable_at_s(self) -> Seconds:
+        """``at_s`` of the newest session record whose commit has returned from the disk; -inf before the first."""
+        return self._durable_at_s
+
+    @property
+    def failure(self) -> str:
+        """Why records are not reaching the disk, empty while they are."""
+        return self._refused or (self._failure if self._writer is None else self._writer.failure)
+
+    def close(self) -> None:
+        """Write what is queued and let go of the file. Blocks at most 3 s; what is not written by then is lost."""
+        writer, self._writer = self._writer, None
+        self._failure = "the exposure store is closed"
+        if writer is not None and not writer.close(CLOSE_S):
+            self._failure = writer.failure or f"{self._path} could not be written within {CLOSE_S:g} s of closing"
+            return  # the thread may still be at the file; the kernel frees the lock when the process ends
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_over(self, contents: ledger_file.Contents) -> Ledger:
+        self._writer = GroupWriter(self._path, ledger_file.connect)
+        self._writer.start()
+        sessions = [_closed_after_crash(session) for session in contents.sessions]
+        interrupted = [closed for closed, was in zip(sessions, contents.sessions, strict=True) if closed is not was]
+        for session in interrupted:
+            self._submit_stored(session, lambda: None)
+        self._writer.flush(CLOSE_S)
+        return Ledger(
+            known=True,
+            dose=self._dose(sessions),
+            interrupted=_open_session(interrupted[-1]) if interrupted else None,
+            lockout=contents.lockout,
+        )
+
+    def _dose(self, sessions: Iterable[StoredSession]) -> Dose:
+        counting = [session for session in sessions if session.client == self._client and self._counts(session)]
+        return Dose(
+            self._client,
+            earlier=_summed(session.exposure for session in counting),
+            earlier_sessions=sum(session.contact_s > 0.0 for session in counting),
+        )
+
+    def _counts(self, session: StoredSession) -> bool:
+        """Whether a session is of the rolling day. One that seems to lie in the future is: the clock was set back."""
+        boot = self._boot()
+        if boot.boot_id and boot.boot_id == session.boot_id:
+            past = boot.at_s - session.updated_boot_s > DAY_S
+        else:
+            past = self._wall() - session.updated_wall_s > DAY_S
+        return not past
+
+    def _submit_stored(self, stored: StoredSession, durable: Callable[[], None]) -> None:
+        if self._writer is None:
+            return
+        try:
+            rows = schema.session_rows(stored)
+        except QuantityError as error:
+            self._refused = f"the record of session {stored.session_id!r} was refused: {error.message}"
+            return
+        self._refused = ""
+        self._writer.submit(
+            Write(lambda connection: schema.write_session(connection, rows), durable, settle=bool(stored.ended_why)),
+            key=stored.session_id,
+        )
+
+    def _durable(self, at_s: Seconds) -> None:
+        self._durable_at_s = max(self._durable_at_s, at_s)
+
+
+def _closed_after_crash(session: StoredSession) -> StoredSession:
+    """The session itself if it has ended, else as the crash left it: with the allowance, ended by the restart."""
+    if session.ended_why:
+        return session
+    totals = after_crash(session.exposure.get(session.zone, NOTHING), session.coldest_plate_degc)
+    exposure = MappingProxyType({**session.exposure, session.zone: totals})
+    return replace(session, exposure=exposure, ended_why=RESTARTED)
+
+
+def _summed(exposures: Iterable[Mapping[Zone, ZoneExposure]]) -> Mapping[Zone, ZoneExposure]:
+    total: dict[Zone, ZoneExposure] = {}
+    for exposure in exposures:
+        for zone, totals in exposure.items():
+            total[zone] = total.get(zone, NOTHING).joined(totals)
+    return MappingProxyType(total)
+
+
+def _open_session(session: StoredSession) -> OpenSession:
+    return OpenSession(session.session_id, session.client, session.zone, session.coldest_plate_degc, session.exposure)

@@ -1,0 +1,242 @@
+"""The control loop: 20 times a second one exchange and one decision; the only interpreter of what ``decide`` returns.
+
+It knows no interlock and no wire. Everything that watches hangs on the two buses and can slow nothing here.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryodevice.quantities import U16, Celsius
+from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.clock import Clock
+from cryodevice.runtime.connection import Connection
+from cryodevice.runtime.ports import ExposureStore, Ledger, SessionRecord
+from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
+from cryodevice.runtime.view import snapshot_of
+from cryodevice.safety import skin_estimate
+from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.phases import TREATING
+from cryodevice.treatment.controller import decide
+from cryodevice.treatment.core import (
+    Answered,
+    Command,
+    Config,
+    Core,
+    Decision,
+    Inputs,
+    LineNews,
+    Missed,
+    Stop,
+    initial,
+)
+from cryodevice.wire.blocks import Order
+
+OVERRUN_PERIODS = 2.0
+OVERRUN_WINDOW_S = 10.0
+
+
+@dataclass(slots=True)
+class ControlLoop:
+    """One wand's loop. ``run`` until ``stop_running``; commands come in by ``command``, at any time, from the loop.
+
+    Args:
+        connection: The line.
+        store: Durable exposure.
+        config: Limits and interlocks.
+        ledger: What the store knew at start.
+        clock: Time.
+        period_s: Tick period, s.
+        snapshots: One message each tick.
+        events: Every event, numbered.
+        epoch: Names this run of the daemon in event numbers.
+        on_tick: Called at the end of each tick, for liveness; must not block.
+    """
+
+    connection: Connection
+    store: ExposureStore
+    config: Config
+    ledger: Ledger
+    clock: Clock
+    period_s: float
+    snapshots: Bus[Snapshot]
+    events: Bus[NumberedEvent]
+    epoch: str
+    on_tick: Callable[[], None] = lambda: None
+    ticks: int = 0
+    misses: int = 0
+    latest: Snapshot | None = None
+    ever_claimed: bool = False
+    _core: Core = field(init=False)
+    _order: Order | None = None
+    _answered: Order | None = None
+    _commands: list[Command] = field(default_factory=list)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _overruns: deque[float] = field(default_factory=deque)
+    _seq: int = 0
+    _stopping: bool = False
+
+    def __post_init__(self) -> None:
+        now = self.clock.monotonic()
+        start = skin_estimate.START_UNSEEN_DEGC if self.ledger.dose.earlier else skin_estimate.START_DEGC
+        self._core = initial(self.config, now, skin_estimate.begin(now, start), self.ledger.dose, self.ledger.lockout)
+
+    def command(self, command: Command) -> None:
+        """Hand in what a person asked; it is decided on at once, not at the next tick."""
+        self._commands.append(command)
+        self._wake.set()
+
+    def stop_running(self, who: str) -> None:
+        """End the session, make the wand safe, and return from ``run``."""
+        self._stopping = True
+        self.command(Stop(who))
+
+    def note(self, kind: EventKind, message: str, **evidence: object) -> None:
+        """Publish an event that is not the controller's."""
+        self._tell((Event(kind, self.clock.monotonic(), message, evidence),))
+
+    async def run(self) -> bool:
+        """Tick until stopped. On every way out the wand is made safe first.
+
+        Returns:
+            Whether the wand showed that it is safe.
+        """
+        self.note(EventKind.DAEMON_STARTED, "watching the wand", known_dose=self.ledger.known)
+        if self.ledger.interrupted is not None:
+            self.note(
+                EventKind.SESSION_ENDED,
+                "daemon restart",
+                session_id=self.ledger.interrupted.session_id,
+                why="daemon restart",
+                zone=self.ledger.interrupted.zone.value,
+            )
+        safe = False
+        try:
+            await self._tick_for_ever()
+        finally:
+            safe = await self._make_safe()
+        return safe
+
+    async def _tick_for_ever(self) -> None:
+        due: float = self.clock.monotonic()
+        while not self._stopping or self._commands:
+            timed = await self._until(due)
+            now = self.clock.monotonic()
+            late = max(0.0, now - due) if timed else 0.0
+            await self._tick(late, timed=timed)
+            if timed:
+                self.ticks += 1
+                due += self.period_s
+                if self.clock.monotonic() > due + OVERRUN_PERIODS * self.period_s:
+                    due = self.clock.monotonic()
+            self.on_tick()
+
+    async def _until(self, due: float) -> bool:
+        """Wait for the tick or for a command; True for the tick."""
+        wait = due - self.clock.monotonic()
+        if wait > 0.0 and not self._commands:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+        self._wake.clear()
+        return self.clock.monotonic() >= due
+
+    async def _tick(self, late_s: float, *, timed: bool) -> None:
+        late_periods = late_s / self.period_s
+        if late_periods > OVERRUN_PERIODS:
+            # The order at hand was judged before the stall: judge again before anything is sent.
+            self._overruns.append(self.clock.monotonic())
+            self._decide((), late_periods)
+        line: tuple[LineNews, ...] = ()
+        if timed:
+            line = await self._round_trip(self._order)
+        decision = self._decide(line, late_periods)
+        if decision.urgent:
+            decision = self._decide(await self._round_trip(decision.order), late_periods)
+        if decision.reconnect:
+            decision = self._decide((self.connection.drop("the wand restarted"),), late_periods)
+        self._show(decision, late_s)
+
+    async def _round_trip(self, order: Order | None) -> tuple[LineNews, ...]:
+        line = await self.connection.round_trip(order)
+        for news in line:
+            if isinstance(news, Missed):
+                self.misses += 1
+            elif isinstance(news, Answered):
+                self._answered = news.sent if news.sent is not None else self._answered
+        return line
+
+    def _decide(self, line: tuple[LineNews, ...], late_periods: float) -> Decision:
+        now = self.clock.monotonic()
+        while self._overruns and self._overruns[0] < now - OVERRUN_WINDOW_S:
+            self._overruns.popleft()
+        commands, self._commands = tuple(self._commands), []
+        inputs = Inputs(
+            now_s=now,
+            line=line,
+            commands=commands,
+            late_periods=late_periods,
+            overruns=len(self._overruns),
+            dose_known=self.ledger.known,
+            durable_at_s=self.store.durable_at_s,
+        )
+        decision = decide(self._core, inputs, self.config)
+        self._core, self._order = decision.core, decision.order
+        self.ever_claimed = self.ever_claimed or decision.core.link.claimed
+        self._keep(decision)
+        self._tell(decision.events)
+        return decision
+
+    def _keep(self, decision: Decision) -> None:
+        core = decision.core
+        if decision.lockout_changed:
+            self.store.submit_lockout(core.lockout)
+        if decision.record and core.session.session_id:
+            running = core.session.state in TREATING
+            self.store.submit_session(
+                SessionRecord(
+                    session_id=core.session.session_id,
+                    client=core.dose.client,
+                    zone=core.session.zone,
+                    coldest_plate_degc=_coldest_degc(core),
+                    exposure=core.dose.session,
+                    at_s=core.now_s,
+                    ended_why="" if running else core.session.ended_why or core.session.state.value,
+                )
+            )
+
+    def _tell(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            self._seq += 1
+            self.events.publish(NumberedEvent(self.epoch, self._seq, self.clock.wall(), event))
+
+    def _show(self, decision: Decision, late_s: float) -> None:
+        self.latest = snapshot_of(
+            decision,
+            self.clock.wall(),
+            self._answered,
+            late_s=late_s,
+            ticks=self.ticks,
+            misses=self.misses,
+            overruns=len(self._overruns),
+        )
+        self.snapshots.publish(self.latest)
+
+    async def _make_safe(self) -> bool:
+        self.note(EventKind.DAEMON_STOPPING, "making the wand safe")
+        sequence = (self._core.link.order_sequence + 1) % U16
+        task = asyncio.ensure_future(self.connection.close(sequence))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await task
+            raise
+
+
+def _coldest_degc(core: Core) -> Celsius:
+    """Coldest plate of the session, for the allowance after a crash: as ordered, or as the present step will order."""
+    step = core.session.current
+    planned = step.plate_degc if step is not None else core.limits.plate_floor_degc
+    return Celsius(max(min(core.coldest_plate_degc, planned), core.limits.plate_floor_degc))

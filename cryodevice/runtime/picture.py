@@ -1,0 +1,107 @@
+"""A snapshot as plain values for people's programs (``status --json``, the local socket). No NaN leaves here."""
+
+import math
+from collections.abc import Mapping
+
+from cryodevice.quantities import Channel
+from cryodevice.runtime.snapshot import Snapshot
+from cryodevice.safety.exposure import ZoneExposure
+from cryodevice.safety.limits import Zone
+from cryodevice.safety.readings import Fresh, Invalid, Sample, Stale, aged
+from cryodevice.safety.verdict import Finding, Lockout
+from cryodevice.treatment.news import evidence_of
+
+Plain = dict[str, object]
+
+
+def number(value: float | None, digits: int = 3) -> float | None:
+    """A finite number rounded for display, else None."""
+    return None if value is None or not math.isfinite(value) else round(value, digits)
+
+
+def quality(sample: Sample) -> str:
+    """The quality of a sample in one word."""
+    return type(sample).__name__.lower()
+
+
+def readings(snapshot: Snapshot) -> Plain:
+    """Every channel with value, quality and age at the time of the snapshot."""
+    if snapshot.reading is None:
+        return {}
+    found: Plain = {}
+    for channel in Channel:
+        sample = aged(snapshot.reading.samples[channel], snapshot.at_s)
+        entry: Plain = {"quality": quality(sample)}
+        if isinstance(sample, Fresh | Stale):
+            entry |= {"value": number(sample.value), "age_s": number(snapshot.at_s - sample.at_s)}
+        if isinstance(sample, Invalid):
+            entry["reason"] = sample.reason
+        found[channel.value] = entry
+    return found
+
+
+def finding(found: Finding) -> Plain:
+    """One active interlock."""
+    return {"interlock": found.id, "action": found.action.name.lower(), **evidence_of(found)}
+
+
+def lockout(latched: Lockout | None) -> Plain | None:
+    """The latched lockout."""
+    return {"cause": latched.cause, **evidence_of(latched)} if latched is not None else None
+
+
+def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:
+    """Totals by zone."""
+    return {
+        str(zone): {
+            "contact_s": number(total.contact_s, 1),
+            "below_15_s": number(total.below_15_s, 1),
+            "below_10_s": number(total.below_10_s, 1),
+            "below_4_s": number(total.below_4_s, 1),
+            "d10_degc_s": number(total.d10_degc_s, 1),
+            "lowest_skin_estimate_degc": number(total.lowest_skin_degc, 2),
+            "lowest_fat_estimate_degc": number(total.lowest_fat_degc, 2),
+        }
+        for zone, total in zones.items()
+    }
+
+
+def status(snapshot: Snapshot) -> Plain:
+    """Everything ``cryodevice status`` shows."""
+    session, identity = snapshot.session, snapshot.identity
+    reading = snapshot.reading
+    return {
+        "link": {"up": snapshot.link_up, "why": snapshot.link_why},
+        "wand": None
+        if identity is None
+        else {
+            "serial_number": identity.serial_number,
+            "firmware": identity.firmware,
+            "simulated": identity.simulated,
+            "boot_id": identity.boot_id,
+        },
+        "session": {
+            "id": session.session_id,
+            "state": session.state.value,
+            "step": session.step,
+            "steps": session.steps,
+            "zone": session.zone.value if session.zone is not None else None,
+            "setpoint_degc": session.setpoint_degc,
+            "hold_s": session.hold_s,
+            "contact_s": number(session.contact_s, 2),
+            "rewarm_left_s": number(session.rewarm_left_s, 1),
+            "ended_why": session.ended_why,
+        },
+        "permit": snapshot.permit,
+        "reasons": [finding(found) for found in snapshot.findings],
+        "lockout": lockout(snapshot.lockout),
+        "readings": readings(snapshot),
+        "lease_remaining_ms": reading.status.lease_remaining_ms if reading is not None else None,
+        "wand_state": reading.status.state if reading is not None else None,
+        "trip_code": reading.status.trip_code if reading is not None else None,
+        "skin_estimate_degc": number(snapshot.skin_estimate_degc, 2),
+        "exposure": exposure(snapshot.exposure),
+        "ticks": snapshot.ticks,
+        "misses": snapshot.misses,
+        "overruns": snapshot.overruns,
+    }

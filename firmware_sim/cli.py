@@ -1,0 +1,148 @@
+"""The ``firmware-sim`` command. Reads arguments, opens the ports, prints where they are, runs until told to end.
+
+Nothing of the wand is decided here. Exit codes: 0 ended as asked, 1 failed while running, 2 cannot start.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from cryodevice.errors import CryodeviceError, ExitCode
+from firmware_sim.control import ControlPort
+from firmware_sim.endpoints.loopback import Address, parse_address
+from firmware_sim.endpoints.pacer import Pacer
+from firmware_sim.endpoints.pty_port import PtyPort
+from firmware_sim.endpoints.serial_slave import SerialSlave
+from firmware_sim.endpoints.tcp_port import TcpPort
+from firmware_sim.firmware.constants import TICK_MS
+from firmware_sim.simulator import Simulator
+
+AUTO = "auto"
+_PARENT_POLL_S = 0.2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
+    options = _parser().parse_args(arguments)
+    try:
+        simulator = Simulator(
+            options.seed,
+            state_file=options.state,
+            serial_number=options.serial_number,
+            last_boot=0 if options.state is not None else secrets.randbelow(0xFFFF),
+        )
+        asyncio.run(_serve(simulator, options))
+    except CryodeviceError as error:
+        print(f"firmware-sim: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+    return ExitCode.FINE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="firmware-sim", description="The wand without the wand: a simulated wand.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run a wand in real time on a pseudo-terminal and on TCP")
+    serve.add_argument(
+        "--serial",
+        metavar="auto|PATH",
+        help="serial port in software; PATH is a symbolic link to make to it (default: auto, unless --serial-tcp)",
+    )
+    serve.add_argument("--serial-tcp", type=_address, metavar="HOST:PORT", help="serial protocol on TCP, loopback only")
+    serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="control socket, loopback only")
+    serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
+    serve.add_argument("--serial-number", type=_Whole(0, 2**32 - 1), default=1, metavar="N", help="of the wand")
+    serve.add_argument(
+        "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
+    )
+    serve.add_argument("--duration", type=_duration, metavar="S", help="end after this many seconds")
+    serve.add_argument(
+        "--exit-with-parent", action="store_true", help="end when the process that started this one does"
+    )
+    return parser
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+class _Whole:
+    """Reads a whole number of a closed range, and says that range when it is none."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+
+    def __call__(self, text: str) -> int:
+        with suppress(ValueError):
+            value = int(text, 0)
+            if self._low <= value <= self._high:
+                return value
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {self._low} to {self._high}")
+
+
+def _duration(text: str) -> float:
+    with suppress(ValueError):
+        value = float(text)
+        if 0.0 < value <= 1e9:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+
+
+async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
+    """Open what was asked for, say where, and let the wand live until a signal, the duration or the parent ends it."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    parent = os.getppid()
+    simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
+    pacer = Pacer(simulator, time.monotonic)
+    async with AsyncExitStack() as stack:
+        where = await _open_ports(stack, simulator, pacer, options)
+        async with asyncio.TaskGroup() as tasks:
+            ticking = tasks.create_task(pacer.run(), name="wand")
+            print(json.dumps({**where, "pid": os.getpid(), "simulated": True}), flush=True)
+            await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
+            ticking.cancel()
+
+
+async def _open_ports(
+    stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace
+) -> dict[str, str | None]:
+    """Open the ports; returns where each is, ``None`` for those not asked for."""
+
+    def slave() -> SerialSlave:
+        return SerialSlave(simulator.firmware)
+
+    where: dict[str, str | None] = {"serial": None, "serial_tcp": None, "control": None}
+    if options.serial is not None or options.serial_tcp is None:
+        link = None if options.serial in (None, AUTO) else Path(options.serial)
+        port = await stack.enter_async_context(PtyPort(slave(), pacer.catch_up, link))
+        where["serial"] = port.path
+    if options.serial_tcp is not None:
+        tcp = await stack.enter_async_context(TcpPort(slave, pacer.catch_up, options.serial_tcp))
+        where["serial_tcp"] = str(tcp.address)
+    if options.control is not None:
+        control = await stack.enter_async_context(ControlPort(simulator, pacer.catch_up, options.control))
+        where["control"] = str(control.address)
+    return where
+
+
+async def _until_ended(ended: asyncio.Event, duration_s: float | None, parent: int | None) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(duration_s):
+            if parent is None:
+                await ended.wait()
+            while not ended.is_set() and os.getppid() == parent:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), _PARENT_POLL_S)

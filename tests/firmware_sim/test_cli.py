@@ -1,0 +1,176 @@
+"""``firmware-sim serve`` as a real process: its line, its errors, its end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from cryodevice.wire.frame import Frame, FrameReader, encode_frame
+from firmware_sim.cli import main
+
+PROGRAM = [sys.executable, "-m", "firmware_sim", "serve"]
+
+
+@contextmanager
+def serving(*arguments: Any, program: Any = PROGRAM) -> Any:
+    """A running simulator and its first line; ended by its own pid whatever happens."""
+    process = subprocess.Popen([*program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def address(text: Any) -> Any:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def ask(host: Any, request: Any) -> Any:
+    host.sendall(request)
+    reader, found = FrameReader(), []
+    while not found:
+        found = reader.feed(host.recv(4096))
+    return found[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_prints_one_line_after_the_first_tick_runs_and_ends_with_0(number: Any) -> None:
+    everything = ("--serial", "auto", "--serial-tcp", "127.0.0.1:0", "--control", "localhost:0", "--seed", "5")
+    with serving(*everything) as (process, where):
+        assert set(where) == {"serial", "serial_tcp", "control", "pid", "simulated"}
+        assert (where["pid"], where["simulated"]) == (process.pid, True)
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            status = ask(host, encode_frame(Frame(3, 1, b"")))
+            first = int.from_bytes(status.payload[:2], "big")
+            assert first >= 1
+            time.sleep(0.2)
+            status = ask(host, encode_frame(Frame(3, 2, b"")))
+            assert int.from_bytes(status.payload[:2], "big") >= first + 9
+        descriptor = os.open(where["serial"], os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.write(descriptor, encode_frame(Frame(1, 9, b"")))
+            (identity,) = FrameReader().feed(os.read(descriptor, 100))
+            assert identity.payload[:2] == b"CW"
+        finally:
+            os.close(descriptor)
+        with socket.create_connection(address(where["control"]), timeout=3) as control:
+            control.sendall(b"get truth\n")
+            assert json.loads(control.makefile().readline())["truth"]["simulated"] is True
+            process.send_signal(number)
+            assert process.wait(5) == 0
+        assert process.stdout.read() == ""
+        assert process.stderr.read() == ""
+
+
+def test_without_arguments_there_is_a_serial_port_and_nothing_else() -> None:
+    with serving("--duration", "0.3") as (process, where):
+        assert where["serial"].startswith("/dev/")
+        assert (where["serial_tcp"], where["control"]) == (None, None)
+        assert process.wait(5) == 0
+
+
+def test_tcp_alone_opens_no_pty_and_a_link_is_made_where_asked(tmp_path: Any) -> None:
+    with serving("--serial-tcp", "127.0.0.1:0", "--duration", "0.2") as (process, where):
+        assert where["serial"] is None
+        assert process.wait(5) == 0
+    link = tmp_path / "wand"
+    with serving("--serial", str(link), "--duration", "0.2") as (process, where):
+        assert where["serial"] == str(link)
+        assert link.is_symlink()
+        assert process.wait(5) == 0
+    assert not link.is_symlink()
+
+
+def test_the_boot_counter_goes_on_from_run_to_run(tmp_path: Any) -> None:
+    state = tmp_path / "state.json"
+    for boot_id in (1, 2):
+        with serving("--state", str(state), "--duration", "0.1") as (process, _):
+            assert process.wait(5) == 0
+        assert json.loads(state.read_text())["boot_id"] == boot_id
+
+
+def refused(*arguments: Any) -> Any:
+    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for option, what in (("--serial-tcp", "serial over TCP"), ("--control", "control socket")):
+            error = refused(option, f"127.0.0.1:{port}")
+            assert what in error
+            assert f"127.0.0.1:{port}" in error
+            assert error.count("\n") == 1
+
+
+def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
+    (tmp_path / "state.json").write_text("not json")
+    assert "state.json" in refused("--state", str(tmp_path / "state.json"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["--serial-tcp", "0.0.0.0:5000"], "loopback"),
+        (["--control", "nonsense"], "HOST:PORT"),
+        (["--seed", "-1"], "whole number"),
+        (["--seed", "x"], "whole number"),
+        (["--serial-number", "4294967296"], "4294967295"),
+        (["--duration", "nan"], "seconds"),
+        (["--duration", "-1"], "seconds"),
+        (["--warp", "9"], "unrecognized"),
+    ],
+)
+def test_bad_arguments_are_exit_2_and_say_what_is_allowed(capsys: Any, arguments: Any, allowed: Any) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve", *arguments])
+    assert allowed in capsys.readouterr().err
+
+
+def test_a_path_that_is_taken_is_exit_2(capsys: Any, tmp_path: Any) -> None:
+    assert main(["serve", "--serial", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert str(tmp_path) in error
+    assert error.count("\n") == 1
+
+
+def test_main_serves_in_this_process_too(capsys: Any) -> None:
+    assert main(["serve", "--duration", "0.1", "--exit-with-parent"]) == 0
+    assert json.loads(capsys.readouterr().out)["pid"] == os.getpid()
+
+
+def test_it_ends_with_its_parent_when_asked() -> None:
+    script = (
+        "import subprocess, sys, time; "
+        "subprocess.Popen([sys.executable, '-m', 'firmware_sim', 'serve', *sys.argv[1:]]); "
+        "time.sleep(60)"
+    )
+    parent = [sys.executable, "-c", script]
+    arguments = ("--exit-with-parent", "--serial-tcp", "127.0.0.1:0", "--duration", "30")
+    with serving(*arguments, program=parent) as (process, where):
+        process.kill()
+        deadline = time.monotonic() + 5
+        while answers(where["serial_tcp"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def answers(where: Any) -> Any:
+    try:
+        socket.create_connection(address(where), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,315 @@
+"""Every row of the interlock table, provoked through the plant or the wire, and shown to matter.
+
+Each provocation is run three times over: with the whole table it must end with that row as the first cause, the drive
+at zero within 250 ms and the rule's own dwell; with the row taken out, the very same check must fail; and the table
+of provocations must name every row there is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import pytest
+
+from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import Dose, ZoneExposure
+from cryodevice.safety.interlocks import TABLE
+from cryodevice.safety.limits import Zone
+from cryodevice.safety.phases import SessionState
+from cryodevice.safety.verdict import Action
+from cryodevice.treatment.program import Step, Treatment
+from cryodevice.wire import frame as wire_frame
+from cryodevice.wire.blocks import Order, pack_order, unpack_order
+from cryodevice.wire.codes import Capability, Mode
+from firmware_sim.endpoints.serial_slave import SerialSlave
+from tests.system.rig import Rig, table_without
+
+REACTION_S = 0.25
+"""Through the daemon, beside the rule's own dwell (docs/architecture.md)."""
+ROW = {interlock.id: interlock for interlock in TABLE}
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to provoke one row.
+
+    ``prepare`` brings the rig to where the row applies; ``provoke`` makes it unsafe, at the instant the budget counts
+    from; ``wait_s`` is how long the condition then takes to build up by itself (a dose, a dwell), 0 for a step.
+    """
+
+    provoke: Callable[[Rig], None]
+    prepare: Callable[[Rig], None] = Rig.to_applying
+    wait_s: float = 0.0
+    rig: dict = field(default_factory=dict)
+    budget_s: float | None = None
+    recovers: bool = False
+
+
+def plate(offset_k: float) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        rig.sim.plant.disturbances.plate_a_offset_k = offset_k
+        rig.sim.plant.disturbances.plate_b_offset_k = offset_k
+
+    return provoke
+
+
+def disturb(**values) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        for name, value in values.items():
+            setattr(rig.sim.plant.disturbances, name, value)
+
+    return provoke
+
+
+def quirk(**values) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        for name, value in values.items():
+            setattr(rig.sim.firmware.quirks, name, value)
+
+    return provoke
+
+
+def hand(**values) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        for name, value in values.items():
+            setattr(rig.sim.plant, name, value)
+
+    return provoke
+
+
+def both(*actions: Callable[[Rig], None]) -> Callable[[Rig], None]:
+    def act(rig: Rig) -> None:
+        for action in actions:
+            action(rig)
+
+    return act
+
+
+def nothing(_rig: Rig) -> None:
+    """The condition builds up by itself."""
+
+
+def sink_at(degc: float) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        rig.sim.plant.disturbances.sink_offset_k = degc - rig.sim.truth()["sink_degc"]
+
+    return provoke
+
+
+def skin_seen_at(degc: float) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        rig.sim.plant.disturbances.skin_ir_offset_k = degc - rig.sim.truth()["skin_surface_degc"]
+
+    return provoke
+
+
+def to_ready(rig: Rig) -> None:
+    rig.start()
+
+
+def to_precool(rig: Rig) -> None:
+    rig.start()
+    rig.until_state(SessionState.PRECOOL, 3.0)
+    rig.run(0.5)
+
+
+def to_idle(rig: Rig) -> None:
+    rig.until(lambda: rig.core.link.claimed, 3.0, "claimed")
+    rig.run(0.5)
+
+
+def connect_only(rig: Rig) -> None:
+    rig.run(0.0)
+
+
+def released_on_the_skin(rig: Rig) -> None:
+    """Ten seconds into the contact the trigger is let go and the wand stays on the skin."""
+    rig.to_applying(10.0)
+    rig.sim.plant.trigger = False
+
+
+def foreign_stop(rig: Rig) -> None:
+    """Another master, on a line of its own, stops the wand with a token of its own."""
+    order = Order(77, Mode.OFF, 20.0, 0, 0, 0, 0x7777)
+    payload = b"".join(word.to_bytes(2, "big") for word in pack_order(order))
+    SerialSlave(rig.sim.firmware).feed(b"\0" + wire_frame.encode_frame(wire_frame.Frame(2, 9, payload)))
+
+
+def foreign_stop_under_a_lost_order(rig: Rig) -> None:
+    """The same, hidden in the very tick in which our own order is lost: the epoch cannot tell them apart."""
+    rig.filter = lambda _request: b""
+    rig.tick()
+    rig.filter = lambda request: request
+    foreign_stop(rig)
+
+
+def orders_for_another_boot(rig: Rig) -> None:
+    """A line that changes the boot id of every order, with a good CRC."""
+
+    def change(request: bytes) -> bytes:
+        frame = wire_frame.decode_frame(request.rstrip(b"\0"))
+        if frame.type != wire_frame.FrameType.EXCHANGE:
+            return request
+        words = [int.from_bytes(frame.payload[at : at + 2], "big") for at in range(0, 16, 2)]
+        order, _raw = unpack_order(words)
+        changed = pack_order(replace(order, boot_id=order.boot_id + 1))
+        return wire_frame.encode_frame(replace(frame, payload=b"".join(word.to_bytes(2, "big") for word in changed)))
+
+    rig.filter = change
+
+
+def replies_missing(ticks: int) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        rig.sim.firmware.quirks.drop_replies = True
+        for _ in range(ticks):
+            rig.tick()
+        rig.sim.firmware.quirks.drop_replies = False
+
+    return provoke
+
+
+def late_ticks(count: int) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        for _ in range(count):
+            rig.tick(late_s=0.12)
+            rig.run(0.3)
+
+    return provoke
+
+
+def earlier(dose: Dose) -> Callable[[Rig], None]:
+    def prepare(rig: Rig) -> None:
+        rig.core = replace(rig.core, dose=dose)
+        rig.start()
+
+    return prepare
+
+
+def welded_and_stuck(rig: Rig) -> None:
+    """The second channel is gone and the bridge conducts: nothing this side of the supply can take the current away."""
+    disturb(relay_welded=True, drive_stuck_a=1.0)(rig)
+
+
+def let_go(rig: Rig) -> None:
+    disturb(relay_welded=False, drive_stuck_a=None)(rig)
+
+
+ZONE = Zone.LEFT_CHEEK
+HOLD_60 = Treatment("glide", (Step(ZONE, 8.0, 60.0, 5.0, glide=True),))
+AT_5 = Treatment("coldest", (Step(ZONE, 5.0, 20.0, 5.0),))
+SHORT = Treatment("short", (Step(ZONE, 8.0, 15.0, 5.0),))
+SPENT = Dose(earlier=MappingProxyType({ZONE: ZoneExposure(d10_degc_s=1199.0)}))
+TWICE = Dose(earlier_sessions=2)
+ALONE = quirk(cutouts_off=True)
+"""The wand's own cut-outs are out of force: the daemon must do it alone."""
+
+CASES: dict[str, Case] = {
+    "identity": Case(quirk(applicator=1), connect_only),
+    "link_lost": Case(quirk(drop_requests=True, drop_replies=True), budget_s=0.55),
+    "capability": Case(quirk(capabilities=int(Capability(0xFF) & ~Capability.TRIGGER)), connect_only),
+    "simulated": Case(nothing, connect_only, rig={"allow_simulated": False}),
+    "lease_proof": Case(quirk(lease_overrun_ms=200), to_idle, wait_s=2.0),
+    "boot_id": Case(lambda rig: rig.sim.reboot()),
+    "sequence_stopped": Case(quirk(hang_safety_task=True), budget_s=0.35),  # a hung wand's own relay timer: 300 ms
+    "second_master": Case(foreign_stop),
+    "lease_mismatch": Case(quirk(lease_report_offset_ms=100)),
+    "token": Case(foreign_stop_under_a_lost_order),
+    "stale": Case(replies_missing(4), budget_s=0.125 + REACTION_S, recovers=True),
+    "dose_unknown": Case(nothing, connect_only, rig={"dose_known": False}),
+    "ledger_late": Case(lambda rig: setattr(rig, "store_writes", False), wait_s=2.1),
+    "tick_overrun": Case(late_ticks(1), budget_s=0.1 + REACTION_S, recovers=True),
+    "tick_overruns": Case(late_ticks(3), budget_s=2.0),
+    "estop": Case(hand(estop=True)),
+    "tip": Case(hand(tip=False)),
+    "trigger": Case(hand(trigger=False)),
+    "contact_in_precool": Case(hand(contact=True), to_precool),
+    "sensor_invalid": Case(both(ALONE, disturb(plate_a_open=True))),
+    "plate_under_floor": Case(plate(-5.0)),
+    "plate_under_setpoint": Case(plate(-2.6)),
+    "plate_over_ceiling": Case(plate(33.0)),
+    "plate_warm": Case(plate(31.0)),
+    "channels_apart": Case(disturb(plate_b_offset_k=2.6)),
+    "drive_while_off": Case(both(ALONE, welded_and_stuck), to_idle),
+    "sink_sensor": Case(both(ALONE, disturb(sink_lost=True))),
+    "sink_trip": Case(sink_at(52.0)),
+    "sink_warm": Case(sink_at(47.0)),
+    "fan": Case(disturb(fan_stalled=True), wait_s=2.0),
+    "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
+    "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
+    "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),
+    "static_dwell": Case(nothing, wait_s=30.0, rig={"treatment": HOLD_60}),
+    "step_contact": Case(nothing, released_on_the_skin, wait_s=11.0, rig={"settings": {"step_contact_s": 20.0}, "treatment": SHORT}),
+    "zone_contact": Case(nothing, released_on_the_skin, wait_s=11.0, rig={"settings": {"zone_contact_s": 20.0}, "treatment": SHORT}),
+    "zone_below_15": Case(nothing, wait_s=13.0, rig={"settings": {"zone_below_15_s": 12.0}}),
+    "zone_below_10": Case(nothing, wait_s=14.0, rig={"settings": {"zone_below_10_s": 10.0}}),
+    "zone_below_4": Case(skin_seen_at(3.2), Rig.to_lifted, wait_s=5.2),
+    "zone_d10": Case(nothing, wait_s=8.0, rig={"settings": {"zone_d10_degc_s": 10.0}, "treatment": AT_5}),
+    "fat_boundary": Case(nothing, wait_s=20.0, rig={"settings": {"fat_boundary_degc": 19.0}}),
+    "session_contact": Case(nothing, released_on_the_skin, wait_s=11.0, rig={"settings": {"session_contact_s": 20.0}, "treatment": SHORT}),
+    "day_contact": Case(nothing, wait_s=12.0, rig={"settings": {"day_contact_s": 10.0}}),
+    "zone_day": Case(nothing, both(earlier(SPENT), lambda rig: rig.until_state(SessionState.LIFTED, 40.0), hand(contact=True)), wait_s=10.0, rig={"treatment": AT_5}),
+    "day_sessions": Case(nothing, earlier(TWICE), wait_s=1.0),
+    "order_refused": Case(orders_for_another_boot),
+    "wand_tripped": Case(disturb(drive_stuck_a=5.0)),
+}  # fmt: skip
+
+
+def first_cause(rig: Rig, row: str) -> str:
+    """What the daemon gives as the first cause: of the lockout, of the session's end, of the permit, or just a reason."""
+    action = ROW[row].action
+    if action is Action.WARN:
+        return next((f.id for f in rig.core.verdict.active), "")
+    if rig.core.lockout is not None:
+        return rig.core.lockout.cause
+    if rig.core.session.ended_why:
+        return rig.core.session.ended_why
+    withdrawn = rig.withdrawn_by()
+    if withdrawn:
+        return withdrawn
+    strongest = rig.core.verdict.strongest
+    return strongest.id if strongest is not None else ""
+
+
+def check(row: str, table: tuple) -> Rig:
+    """Provoke a row and assert its reaction; raises AssertionError if it is not as it must be."""
+    case, interlock = CASES[row], ROW[row]
+    rig = Rig(table=table, **case.rig)
+    case.prepare(rig)
+    provoked_at = rig.now
+    was_driving = rig.driving
+    case.provoke(rig)
+    if row == "lease_proof":
+        rig.start()
+    budget = REACTION_S + interlock.dwell.value if case.budget_s is None else case.budget_s
+    rig.run(case.wait_s + max(budget, interlock.dwell.value + 0.1) + 0.1)
+    assert first_cause(rig, row) == row, rig.story()
+    if interlock.action is Action.WARN:
+        assert rig.driving == was_driving, "a warning takes nothing away"
+        return rig
+    if not case.recovers:
+        assert not rig.core.leased
+    if row == "drive_while_off":
+        latched = rig.last(EventKind.LOCKOUT).at_s - provoked_at
+        assert latched <= budget, f"latched only after {latched:.3f} s"
+        let_go(rig)
+        rig.run(0.1)
+    assert rig.driving == case.recovers, rig.story()
+    if was_driving:
+        unsafe_at = provoked_at + case.wait_s
+        assert rig.drive_off_at <= unsafe_at + budget, f"drive off {rig.drive_off_at - unsafe_at:.3f} s after; {rig.story()}"
+    return rig
+
+
+def test_every_row_is_provoked():
+    assert set(CASES) == set(ROW)
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_row_acts_in_time_and_is_the_first_cause(row):
+    check(row, TABLE)
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_without_the_row_the_same_check_fails(row):
+    with pytest.raises(AssertionError):
+        check(row, table_without(row))
