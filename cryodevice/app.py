@@ -24,7 +24,7 @@ from cryodevice.runtime.supervisor import Service, supervise
 from cryodevice.safety.events import EventKind
 from cryodevice.settings import Settings
 from cryodevice.telemetry.broker import RunningBroker, start_broker
-from cryodevice.telemetry.publisher import Publisher, PublisherHealth
+from cryodevice.telemetry.publisher import Publisher
 from cryodevice.transport import open_link
 from cryodevice.treatment.core import Config
 
@@ -133,9 +133,7 @@ async def _telemetry(daemon: Daemon) -> None:
         mqtt = mqtt.at(daemon.broker.host, daemon.broker.port)
         _log.info("embedded broker", kind=daemon.broker.kind, host=mqtt.host, port=mqtt.port)
     loop = daemon.loop
-    daemon.publisher = Publisher(
-        mqtt, daemon.settings.device.id, loop.snapshots, loop.events, loop.clock, on_change=_broker_changed
-    )
+    daemon.publisher = Publisher(mqtt, daemon.settings.device.id, loop.snapshots, loop.events, loop.clock)
 
 
 async def serve(daemon: Daemon) -> ExitCode:
@@ -208,13 +206,6 @@ async def _log_events(loop: ControlLoop) -> None:
 
 def _named(evidence: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in evidence.items() if name not in {"message", "seq", "event", "level"}}
-
-
-def _broker_changed(health: PublisherHealth) -> None:
-    if health.connected:
-        _log.info("telemetry connected", broker=health.broker, protocol=health.protocol)
-    else:
-        _log.warning("telemetry waits for the broker", broker=health.broker, why=health.last_error)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

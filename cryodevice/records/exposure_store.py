@@ -7,7 +7,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -19,8 +19,7 @@ from cryodevice.records import ledger_file, schema
 from cryodevice.records.schema import StoredSession
 from cryodevice.records.writer import GroupWriter, Write
 from cryodevice.runtime.ports import Ledger, OpenSession, SessionRecord
-from cryodevice.safety.exposure import ANONYMOUS, DAY_S, NOTHING, Dose, ZoneExposure, after_crash
-from cryodevice.safety.limits import Zone
+from cryodevice.safety.exposure import ANONYMOUS, DAY_S, NOTHING, Dose, Past, after_crash
 from cryodevice.safety.verdict import Lockout
 
 CLOSE_S = 3.0
@@ -171,21 +170,19 @@ class SqliteExposureStore:
         )
 
     def _dose(self, sessions: Iterable[StoredSession]) -> Dose:
-        counting = [session for session in sessions if session.client == self._client and self._counts(session)]
+        now_s = time.monotonic()
+        ages = [(session, self._age_s(session)) for session in sessions if session.client == self._client]
         return Dose(
             self._client,
-            earlier=_summed(session.exposure for session in counting),
-            earlier_sessions=sum(session.contact_s > 0.0 for session in counting),
+            past=tuple(Past(now_s - age, session.exposure) for session, age in ages if age <= DAY_S),
         )
 
-    def _counts(self, session: StoredSession) -> bool:
-        """Whether a session is of the rolling day. One that seems to lie in the future is: the clock was set back."""
+    def _age_s(self, session: StoredSession) -> float:
+        """Time since a session was last added to; one that seems to lie in the future has just ended."""
         boot = self._boot()
         if boot.boot_id and boot.boot_id == session.boot_id:
-            past = boot.at_s - session.updated_boot_s > DAY_S
-        else:
-            past = self._wall() - session.updated_wall_s > DAY_S
-        return not past
+            return max(0.0, boot.at_s - session.updated_boot_s)
+        return max(0.0, self._wall() - session.updated_wall_s)
 
     def _submit_stored(self, stored: StoredSession, durable: Callable[[], None]) -> None:
         if self._writer is None:
@@ -212,14 +209,6 @@ def _closed_after_crash(session: StoredSession) -> StoredSession:
     totals = after_crash(session.exposure.get(session.zone, NOTHING), session.coldest_plate_degc)
     exposure = MappingProxyType({**session.exposure, session.zone: totals})
     return replace(session, exposure=exposure, ended_why=RESTARTED)
-
-
-def _summed(exposures: Iterable[Mapping[Zone, ZoneExposure]]) -> Mapping[Zone, ZoneExposure]:
-    total: dict[Zone, ZoneExposure] = {}
-    for exposure in exposures:
-        for zone, totals in exposure.items():
-            total[zone] = total.get(zone, NOTHING).joined(totals)
-    return MappingProxyType(total)
 
 
 def _open_session(session: StoredSession) -> OpenSession:

@@ -80,7 +80,7 @@ class ControlLoop:
 
     def __post_init__(self) -> None:
         now = self.clock.monotonic()
-        start = skin_estimate.START_UNSEEN_DEGC if self.ledger.dose.earlier else skin_estimate.START_DEGC
+        start = skin_estimate.START_UNSEEN_DEGC if self.ledger.dose.past else skin_estimate.START_DEGC
         self._core = initial(self.config, now, skin_estimate.begin(now, start), self.ledger.dose, self.ledger.lockout)
 
     def command(self, command: Command) -> None:

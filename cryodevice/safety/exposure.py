@@ -63,13 +63,25 @@ NOTHING = ZoneExposure()
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """One ended session: totals by zone, and when they were last added to (monotonic second; may be negative)."""
+
+    ended_at_s: float
+    zones: Mapping[Zone, ZoneExposure]
+
+    @property
+    def contact_s(self) -> float:
+        """Contact of all zones, s."""
+        return sum(zone.contact_s for zone in self.zones.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Dose:
-    """What one client has had: in this session, and in earlier sessions that still count towards the day."""
+    """What one client has had: in this session, and in the ended sessions that still count towards the rolling day."""
 
     client: str = ANONYMOUS
     session: Mapping[Zone, ZoneExposure] = field(default_factory=lambda: MappingProxyType({}))
-    earlier: Mapping[Zone, ZoneExposure] = field(default_factory=lambda: MappingProxyType({}))
-    earlier_sessions: int = 0
+    past: tuple[Past, ...] = ()
 
     def of(self, zone: Zone) -> ZoneExposure:
         """This session's totals of a zone."""
@@ -77,7 +89,15 @@ class Dose:
 
     def day(self, zone: Zone) -> ZoneExposure:
         """Totals of a zone over the rolling day, this session included."""
-        return self.of(zone).joined(self.earlier.get(zone, NOTHING))
+        total = self.of(zone)
+        for past in self.past:
+            total = total.joined(past.zones.get(zone, NOTHING))
+        return total
+
+    @property
+    def earlier_sessions(self) -> int:
+        """Ended sessions of the rolling day that touched the skin."""
+        return sum(past.contact_s > 0.0 for past in self.past)
 
     @property
     def session_contact_s(self) -> float:
@@ -87,23 +107,23 @@ class Dose:
     @property
     def day_contact_s(self) -> float:
         """Contact of all zones over the rolling day, s."""
-        return self.session_contact_s + sum(zone.contact_s for zone in self.earlier.values())
+        return self.session_contact_s + sum(past.contact_s for past in self.past)
 
     def with_zone(self, zone: Zone, exposure: ZoneExposure) -> "Dose":
         """The same dose with one zone's session totals replaced."""
         return replace(self, session=MappingProxyType({**self.session, zone: exposure}))
 
-    def closed(self) -> "Dose":
-        """The dose after the session: its totals count as earlier ones from now on."""
+    def closed(self, now_s: Seconds) -> "Dose":
+        """The dose once the session is over: its totals count as past ones from now on."""
         if not self.session:
             return self
-        zones = self.session.keys() | self.earlier.keys()
-        return Dose(
-            self.client,
-            MappingProxyType({}),
-            MappingProxyType({zone: self.day(zone) for zone in zones}),
-            self.earlier_sessions + (1 if self.session_contact_s > 0.0 else 0),
-        )
+        return Dose(self.client, MappingProxyType({}), (*self.past, Past(now_s, self.session)))
+
+    def aged(self, now_s: Seconds) -> "Dose":
+        """The dose at ``now_s``: sessions that ended more than a day ago no longer count."""
+        if all(now_s - past.ended_at_s <= DAY_S for past in self.past):
+            return self
+        return replace(self, past=tuple(past for past in self.past if now_s - past.ended_at_s <= DAY_S))
 
 
 def after_crash(exposure: ZoneExposure, coldest_plate: Celsius) -> ZoneExposure:

@@ -70,10 +70,13 @@ PLAUSIBLE: Mapping[Channel, tuple[float, float]] = MappingProxyType(
 )
 """Closed range outside which a channel's value cannot be true."""
 
-_PLATE_FAULTS = {
-    Channel.PLATE_A: ((Fault.PLATE_A_OPEN, "open"), (Fault.PLATE_A_SHORT, "short")),
-    Channel.PLATE_B: ((Fault.PLATE_B_OPEN, "open"), (Fault.PLATE_B_SHORT, "short")),
-}
+_ROWS = tuple((channel, channel.value, *PLAUSIBLE[channel]) for channel in Channel)
+_PLATE_FAULTS = (  # of two, the one that stands last is named: open
+    (Channel.PLATE_A, Fault.PLATE_A_SHORT, "short"),
+    (Channel.PLATE_A, Fault.PLATE_A_OPEN, "open"),
+    (Channel.PLATE_B, Fault.PLATE_B_SHORT, "short"),
+    (Channel.PLATE_B, Fault.PLATE_B_OPEN, "open"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,20 @@ class Reading:
 
 def read(status: Status, at_s: Seconds) -> Reading:
     """Give every channel of a status its quality."""
-    return Reading(status, at_s, MappingProxyType({channel: _sample(channel, status, at_s) for channel in Channel}))
+    samples: dict[Channel, Sample] = {}
+    for channel, name, low, high in _ROWS:
+        value = getattr(status, name)
+        if value is None:
+            samples[channel] = Missing()
+        elif low <= value <= high:
+            samples[channel] = Fresh(float(value), at_s)
+        else:
+            samples[channel] = Invalid("range", at_s)
+    if status.faults:
+        for channel, fault, reason in _PLATE_FAULTS:
+            if fault in status.faults:
+                samples[channel] = Invalid(reason, at_s)
+    return Reading(status, at_s, MappingProxyType(samples))
 
 
 def aged(sample: Sample, now_s: Seconds) -> Sample:
@@ -130,14 +146,3 @@ def worst_case(sample: Sample, now_s: Seconds) -> float:
     if isinstance(sample, Missing | Invalid):
         return math.nan
     return sample.value - FASTEST_COOLING_K_S * max(0.0, now_s - sample.at_s)
-
-
-def _sample(channel: Channel, status: Status, at_s: Seconds) -> Sample:
-    for fault, reason in _PLATE_FAULTS.get(channel, ()):
-        if fault in status.faults:
-            return Invalid(reason, at_s)
-    value: float | None = getattr(status, channel.value)
-    if value is None:
-        return Missing()
-    low, high = PLAUSIBLE[channel]
-    return Fresh(float(value), at_s) if low <= value <= high else Invalid("range", at_s)

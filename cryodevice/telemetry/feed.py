@@ -139,21 +139,26 @@ class Feed:
             await self._state(send, snapshot)
 
     async def _state(self, send: Send, snapshot: Snapshot) -> None:
-        state = self._composer.state(snapshot)
-        content = state.model_dump(exclude={"id", "time"})
-        if content != self._told.state:
-            await self._made(send, Topic.STATE, lambda: state)
-            self._told.state = content
+        if (made := self._make(Topic.STATE, lambda: self._composer.state(snapshot))) is not None:
+            payload, message = made
+            content = payload.model_dump(exclude={"id", "time"})
+            if content != self._told.state:
+                await send(message)
+                self._told.state = content
 
     async def _made(self, send: Send, topic: Topic, make: Callable[[], Payload]) -> None:
+        if (made := self._make(topic, make)) is not None:
+            await send(made[1])
+
+    def _make(self, topic: Topic, make: Callable[[], Payload]) -> tuple[Payload, Message] | None:
         try:
             payload = make()
-            message = Message(topic, encode(payload), f"{payload.schema_.name}/{payload.schema_.version}")
+            content = encode(payload)
         except Exception as problem:  # noqa: BLE001  # one payload that cannot be made must not end the others
             self.failed += 1
             self.last_failure = f"{topic}: {type(problem).__name__}: {problem}"
-            return
-        await send(message)
+            return None
+        return payload, Message(topic, content, f"{payload.schema_.name}/{payload.schema_.version}")
 
     def _look(self) -> bool:
         waiting = self._snapshots.drain()

@@ -7,7 +7,6 @@ subscriptions that drop their oldest. MQTT is no path to the wand and no part of
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,7 +72,6 @@ class Publisher:
         events: Events of the loop.
         clock: Paces ``health`` and tells how long a connection lived.
         send_timeout_s: Longest wait for an acknowledgement, s.
-        on_change: Called when a broker is found or lost, with the new health; must not block or raise.
     """
 
     def __init__(
@@ -85,13 +83,11 @@ class Publisher:
         clock: Clock,
         *,
         send_timeout_s: float = SEND_TIMEOUT_S,
-        on_change: Callable[[PublisherHealth], None] | None = None,
     ) -> None:
         self._settings = settings
         self._device_id = device_id
         self._clock = clock
         self._send_timeout_s = send_timeout_s
-        self._on_change = on_change
         composer = Composer(device_id, secrets.token_hex(4))
         self._feed = Feed(
             composer, snapshots, events, clock, telemetry_hz=settings.telemetry_hz, statistics=self._statistics
@@ -142,7 +138,7 @@ class Publisher:
             self._note(problem)
         finally:
             await connection.abandon()
-            self._change(connected=False)
+            self._connected = False
 
     async def _open(self, connection: Connection) -> None:
         try:
@@ -160,7 +156,8 @@ class Publisher:
         try:
             await self._feed.birth(send)
             self._connections += 1
-            self._change(connected=True)
+            self._connected = True
+            _log.info("mqtt connected", broker=self.health.broker, protocol=self._choice.version)
             while not connection.lost:
                 await self._feed.round(send)
         except asyncio.CancelledError:
@@ -193,15 +190,6 @@ class Publisher:
         goodbye = asyncio.ensure_future(say())
         await asyncio.wait({goodbye}, timeout=FAREWELL_S)
         goodbye.cancel()
-
-    def _change(self, *, connected: bool) -> None:
-        if connected == self._connected:
-            return
-        self._connected = connected
-        if connected:
-            _log.info("mqtt connected", broker=self.health.broker, protocol=self._choice.version)
-        if self._on_change is not None:
-            self._on_change(self.health)
 
     def _note(self, problem: Exception) -> None:
         said = f"{type(problem).__name__}: {problem}"

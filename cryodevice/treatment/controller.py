@@ -165,7 +165,7 @@ def _plate_at_worst(core: Core, now: Seconds) -> float:
 
 
 def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
-    dose = core.dose
+    dose = core.dose.aged(now)
     for zone in Zone:
         skin = core.estimate.skin_degc(zone)
         if zone is core.session.zone and core.session.state in TREATING:

@@ -29,6 +29,7 @@ class Quirks:
         drive_ignores_off: The drive stage keeps its last current when told off.
         supply_out_of_range: The supply monitor reports a fault.
         calibration_invalid: The stored calibration fails its check.
+        cutouts_off: The firmware's own cut-outs trip on nothing; fault bits are still reported.
         drop_requests: Bytes from the host never arrive.
         drop_replies: Bytes to the host never leave.
     """
@@ -49,6 +50,7 @@ class Quirks:
     drive_ignores_off: bool = False
     supply_out_of_range: bool = False
     calibration_invalid: bool = False
+    cutouts_off: bool = False
     drop_requests: bool = False
     drop_replies: bool = False
 

@@ -123,7 +123,7 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, c
         "last_refusal": lease.last_refusal,
         "refusals": lease.refusals,
         "bad_frames": live.bad_frames % U16,
-        "cooling_s": min(tick.cooling_s, U16 - 1),
+        "cooling_s": tick.cooling_s % U16,
         "boot_id_now": live.boot_id,
     }
     return registers.pack(registers.STATUS, values)

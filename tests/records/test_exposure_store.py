@@ -19,6 +19,11 @@ HOUR_S = 3600.0
 LOCKOUT = Lockout("skin_stop", Clear.SERVICE, 1.5, 2.0, math.inf, "degC", "look at the skin")
 
 
+def summed(dose: Dose) -> dict[Zone, ZoneExposure]:
+    """What all earlier sessions of the day add up to, by zone."""
+    return {zone: dose.day(zone) for past in dose.past for zone in past.zones}
+
+
 def test_a_new_directory_is_known_and_empty(bench: Bench) -> None:
     store: ExposureStore = bench.store()
     ledger = store.load()
@@ -33,7 +38,7 @@ def test_what_is_submitted_is_loaded_after_a_restart(bench: Bench) -> None:
     ledger = bench.load()
     assert ledger.interrupted is None
     assert ledger.dose.session == {}
-    assert ledger.dose.earlier == {
+    assert summed(ledger.dose) == {
         Zone.NOSE: record().exposure[Zone.NOSE].joined(record("s3", 0.0).exposure[Zone.NOSE]),
         Zone.NECK: record(contact_s=20.0, zone=Zone.NECK).exposure[Zone.NECK],
     }
@@ -42,15 +47,15 @@ def test_what_is_submitted_is_loaded_after_a_restart(bench: Bench) -> None:
 
 def test_never_measured_lowest_temperatures_stay_infinite(bench: Bench) -> None:
     bench.written(SessionRecord("s", "anonymous", Zone.NECK, math.inf, {Zone.NECK: NOTHING}, 1.0, "stopped"))
-    assert bench.load().dose.earlier[Zone.NECK] == NOTHING
+    assert summed(bench.load().dose)[Zone.NECK] == NOTHING
 
 
 def test_each_client_has_its_own_dose(bench: Bench) -> None:
     bench.written(record("s1", client="anna"), record("s2", 20.0, client="ben"))
-    assert bench.load("anna").dose.earlier[Zone.NOSE].contact_s == 10.0
-    assert bench.load("ben").dose.earlier[Zone.NOSE].contact_s == 20.0
+    assert summed(bench.load("anna").dose)[Zone.NOSE].contact_s == 10.0
+    assert summed(bench.load("ben").dose)[Zone.NOSE].contact_s == 20.0
     assert bench.load("anna").dose.client == "anna"
-    assert bench.load().dose.earlier == {}
+    assert summed(bench.load().dose) == {}
 
 
 def test_durable_follows_the_newest_committed_record(bench: Bench) -> None:
@@ -80,7 +85,7 @@ def test_many_records_become_one_commit_and_the_newest_wins(bench: Bench) -> Non
     assert store._writer.commits - before <= 2
     store.submit_session(record("s1", 500.0, 700.0))
     store.close()
-    assert bench.load().dose.earlier[Zone.NOSE].contact_s == 517.0
+    assert summed(bench.load().dose)[Zone.NOSE].contact_s == 517.0
 
 
 def test_a_file_locked_by_others_is_a_failure_until_they_let_go(bench: Bench) -> None:
@@ -106,12 +111,12 @@ def test_a_session_without_an_end_was_interrupted_and_is_closed_with_its_allowan
     assert (ledger.interrupted.zone, ledger.interrupted.coldest_plate_degc) == (Zone.NOSE, 8.0)
     assert ledger.interrupted.exposure == {Zone.NOSE: expected}
     assert expected.contact_s == 23.0
-    assert ledger.dose.earlier[Zone.NOSE].contact_s == 33.0
-    assert ledger.dose.earlier[Zone.NOSE].lowest_skin_degc == 8.0
+    assert summed(ledger.dose)[Zone.NOSE].contact_s == 33.0
+    assert summed(ledger.dose)[Zone.NOSE].lowest_skin_degc == 8.0
     assert ledger.dose.earlier_sessions == 2
     again = bench.load()
     assert again.interrupted is None
-    assert again.dose == ledger.dose
+    assert summed(again.dose) == summed(ledger.dose)
     with sqlite3.connect(bench.path) as connection:
         ended = dict(connection.execute("SELECT session_id, ended_why FROM session"))
     connection.close()
@@ -120,7 +125,7 @@ def test_a_session_without_an_end_was_interrupted_and_is_closed_with_its_allowan
 
 def test_a_session_killed_before_first_contact_still_gets_its_allowance(bench: Bench) -> None:
     bench.written(SessionRecord("s", "anonymous", Zone.NECK, 8.0, {}, 1.0))
-    assert bench.load().dose.earlier == {Zone.NECK: after_crash(NOTHING, 8.0)}
+    assert summed(bench.load().dose) == {Zone.NECK: after_crash(NOTHING, 8.0)}
 
 
 def test_durability_of_an_earlier_run_is_not_taken_for_this_one(bench: Bench) -> None:
@@ -163,7 +168,7 @@ def test_after_a_reboot_the_wall_clock_ages_the_day_and_the_future_counts(
     bench.written(record())
     bench.wall_s += later_s
     bench.boot = BootTime("boot-2", 50.0)
-    assert (Zone.NOSE in bench.load().dose.earlier) is counts
+    assert (Zone.NOSE in summed(bench.load().dose)) is counts
 
 
 @pytest.mark.parametrize("jump_s", [24.5 * HOUR_S, -24.5 * HOUR_S])
@@ -171,9 +176,9 @@ def test_within_one_boot_a_wall_clock_that_is_set_ages_nothing(bench: Bench, jum
     bench.written(record())
     bench.wall_s += jump_s
     bench.boot = BootTime("boot-1", 1000.0 + 23 * HOUR_S)
-    assert Zone.NOSE in bench.load().dose.earlier
+    assert Zone.NOSE in summed(bench.load().dose)
     bench.boot = BootTime("boot-1", 1001.0 + 24 * HOUR_S)
-    assert Zone.NOSE not in bench.load().dose.earlier
+    assert Zone.NOSE not in summed(bench.load().dose)
 
 
 def test_closing_an_interrupted_session_does_not_make_it_younger(bench: Bench) -> None:
@@ -248,8 +253,8 @@ def test_totals_after_load_are_the_sum_of_what_was_submitted(
     )
     newest = dict(submitted)
     loaded = bench.load().dose
-    assert loaded.earlier.keys() == {zone for exposure in newest.values() for zone in exposure}
-    for zone, total in loaded.earlier.items():
+    assert summed(loaded).keys() == {zone for exposure in newest.values() for zone in exposure}
+    for zone, total in summed(loaded).items():
         of_zone = [exposure[zone] for exposure in newest.values() if zone in exposure]
         assert total.contact_s == pytest.approx(sum(totals.contact_s for totals in of_zone))
         assert total.d10_degc_s == pytest.approx(sum(totals.d10_degc_s for totals in of_zone))

@@ -7,12 +7,11 @@ of provocations must name every row there is.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import pytest
 
 from cryodevice.safety.events import EventKind
-from cryodevice.safety.exposure import Dose, ZoneExposure
+from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import SessionState
@@ -198,8 +197,8 @@ ZONE = Zone.LEFT_CHEEK
 HOLD_60 = Treatment("glide", (Step(ZONE, 8.0, 60.0, 5.0, glide=True),))
 AT_5 = Treatment("coldest", (Step(ZONE, 5.0, 20.0, 5.0),))
 SHORT = Treatment("short", (Step(ZONE, 8.0, 15.0, 5.0),))
-SPENT = Dose(earlier=MappingProxyType({ZONE: ZoneExposure(d10_degc_s=1199.0)}))
-TWICE = Dose(earlier_sessions=2)
+SPENT = Dose(past=(Past(0.0, {ZONE: ZoneExposure(d10_degc_s=1199.0)}),))
+TWICE = Dose(past=(Past(0.0, {ZONE: ZoneExposure(contact_s=1.0)}),) * 2)
 ALONE = quirk(cutouts_off=True)
 """The wand's own cut-outs are out of force: the daemon must do it alone."""
 
