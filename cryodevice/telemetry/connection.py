@@ -7,6 +7,7 @@ publish, and a socket that is surely closed. Does not reconnect; ``publisher`` m
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,17 @@ class NoAnswerError(aiomqtt.MqttError):
     """The line opened and the broker did not answer."""
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Closed when its handshake fails, which paho leaves open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as the library spells it
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class Connection(aiomqtt.Client):
     """A client for one attempt. Call ``open``, then ``send``; then ``close`` or ``abandon``, ``abandon`` at last."""
 
@@ -49,7 +61,6 @@ class Connection(aiomqtt.Client):
             will=will,
             timeout=settings.connect_timeout_s,
             keepalive=settings.keepalive_s,
-            tls_params=aiomqtt.TLSParameters(ca_certs=settings.ca_file) if settings.tls else None,
         )
         self._client.connect_timeout = settings.connect_timeout_s
         self._settings = settings
@@ -148,6 +159,8 @@ class Connection(aiomqtt.Client):
     def _dial(self, dialled: asyncio.Future[None]) -> None:
         problem: Exception | None = None
         try:
+            if self._settings.tls:
+                self._client.tls_set_context(_tls_context(self._settings.ca_file))
             if self._settings.username is not None:
                 self._client.username_pw_set(self._settings.username, _password(self._settings.password_file))
             super()._client_connect()
@@ -196,6 +209,14 @@ class Connection(aiomqtt.Client):
             properties.ContentType = "application/json"
             properties.UserProperty = user
         return properties
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer; certificate and host name checked, always."""
+    context = ssl.create_default_context(cafile=None if ca_file is None else str(Path(ca_file).expanduser()))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _TlsSocket
+    return context
 
 
 def _password(file: str | None) -> str | None:

@@ -122,10 +122,13 @@ def kill_while_writing(bench: Bench) -> Callable[[int], float]:
         )
         try:
             assert child.stdout.readline() == "open\n"
+            # Every other child is killed at any moment at all, the rest once it has said that something is durable.
+            first = child.stdout.readline() if number % 2 else ""
             time.sleep(random.Random(number).uniform(0.0, 0.25))  # noqa: S311 - a moment, not a secret
         finally:
             child.send_signal(signal.SIGKILL)
-            said = [line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+            said = [first] if first else []
+            said += [line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
             child.stdout.close()
             child.wait()
         acknowledged = max((float(line) for line in said), default=0.0)

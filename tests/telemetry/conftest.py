@@ -329,3 +329,8 @@ async def gate() -> AsyncIterator[Gate]:
     server.close()
     await server.wait_closed()
     await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def running(broker: RunningBroker) -> RunningBroker:
+    return broker

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from cryodevice.errors import BrokerError
-from cryodevice.telemetry import RunningBroker, broker_plan, start_broker
+from cryodevice.telemetry import RunningBroker, broker, broker_plan, start_broker
 
 PARENT = """
 import asyncio, sys
 from pathlib import Path
 from cryodevice.telemetry import start_broker
 async def main():
-    broker = await start_broker(Path(sys.argv[1]), port=0, kind=sys.argv[2])
-    print(broker.pid, flush=True)
+    running = await start_broker(Path(sys.argv[1]), port=0, kind=sys.argv[2])
+    print(running.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
 """
@@ -47,39 +47,39 @@ def addresses(pid: int) -> set[str]:
     return found
 
 
-async def test_it_listens_on_loopback_only_with_a_private_configuration(broker: RunningBroker, tmp_path: Path) -> None:
-    assert addresses(broker.pid) == {"0100007F"}
+async def test_it_listens_on_loopback_only_with_a_private_configuration(running: RunningBroker, tmp_path: Path) -> None:
+    assert addresses(running.pid) == {"0100007F"}
     folder = tmp_path / "broker"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (configuration,) = folder.iterdir()
     assert stat.S_IMODE(configuration.stat().st_mode) == 0o600
-    assert (broker.port == broker.port_v311) is (broker.kind == "mosquitto")
+    assert (running.port == running.port_v311) is (running.kind == "mosquitto")
 
 
-async def test_stop_frees_the_port_and_may_be_called_twice(broker: RunningBroker) -> None:
-    pid = broker.pid
-    await broker.stop()
-    await broker.stop()
+async def test_stop_frees_the_port_and_may_be_called_twice(running: RunningBroker) -> None:
+    pid = running.pid
+    await running.stop()
+    await running.stop()
     assert not alive(pid)
-    assert broker.pid == 0
+    assert running.pid == 0
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        again.bind((broker.host, broker.port))
+        again.bind((running.host, running.port))
 
 
-async def test_a_stalled_broker_is_killed_by_stop(broker: RunningBroker) -> None:
-    pid = broker.pid
+async def test_a_stalled_broker_is_killed_by_stop(running: RunningBroker) -> None:
+    pid = running.pid
     os.kill(pid, signal.SIGSTOP)
-    await asyncio.wait_for(broker.stop(), 6.0)
+    await asyncio.wait_for(running.stop(), 6.0)
     assert not alive(pid)
 
 
-async def test_it_comes_back_on_the_same_port_when_it_dies(broker: RunningBroker, until: Callable[..., Any]) -> None:
+async def test_it_comes_back_on_the_same_port_when_it_dies(running: RunningBroker, until: Callable[..., Any]) -> None:
     for restarts in (1, 2):
-        pid = broker.pid
+        pid = running.pid
         os.kill(pid, signal.SIGKILL)
-        await until(lambda pid=pid, restarts=restarts: broker.pid not in {0, pid} and broker.restarts == restarts)
-        _, writer = await asyncio.open_connection(broker.host, broker.port)
+        await until(lambda pid=pid, restarts=restarts: running.pid not in {0, pid} and running.restarts == restarts)
+        _, writer = await asyncio.open_connection(running.host, running.port)
         writer.close()
         await writer.wait_closed()
 
@@ -100,12 +100,12 @@ async def test_a_taken_port_is_passed_over(kind: str, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        broker = await start_broker(tmp_path, port=port, kind=kind)
-        assert broker.port != port
-        await broker.stop()
-    broker = await start_broker(tmp_path, port=port, kind=kind)
-    assert broker.port == port
-    await broker.stop()
+        running = await start_broker(tmp_path, port=port, kind=kind)
+        assert running.port != port
+        await running.stop()
+    running = await start_broker(tmp_path, port=port, kind=kind)
+    assert running.port == port
+    await running.stop()
 
 
 async def test_a_broker_that_does_not_start_says_what_it_said(
@@ -121,13 +121,35 @@ async def test_a_broker_that_does_not_start_says_what_it_said(
 async def test_mosquitto_is_taken_first_then_iotcore_then_it_is_said_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broker = await start_broker(tmp_path, port=0)
-    assert broker.kind == "mosquitto"
-    await broker.stop()
+    running = await start_broker(tmp_path, port=0)
+    assert running.kind == "mosquitto"
+    await running.stop()
     monkeypatch.setattr(broker_plan, "_SYSTEM_PATHS", ())
     monkeypatch.setenv("PATH", str(tmp_path))
-    broker = await start_broker(tmp_path, port=0)
-    assert broker.kind == "iotcore"
-    await broker.stop()
+    running = await start_broker(tmp_path, port=0)
+    assert running.kind == "iotcore"
+    await running.stop()
     with pytest.raises(BrokerError, match="apt install mosquitto"):
         await start_broker(tmp_path, port=0, kind="mosquitto")
+
+
+async def test_a_broker_that_starts_and_never_listens_is_given_up(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mute = tmp_path / "mute.py"
+    mute.write_text("import time\ntime.sleep(30)\n", encoding="utf-8")
+    monkeypatch.setattr(broker_plan, "_CHILD", mute)
+    monkeypatch.setattr(broker, "START_S", 0.3)
+    with pytest.raises(BrokerError, match=r"did not listen within 0\.3 s"):
+        await start_broker(tmp_path, port=0, kind=kind)
+
+
+async def test_a_port_taken_while_it_was_down_is_waited_for(running: RunningBroker, until: Callable[..., Any]) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(running.pid, signal.SIGKILL)
+        await until(lambda: running.pid == 0)
+        taken.bind((running.host, running.port))
+        await asyncio.sleep(0.6)
+        assert running.restarts == 0
+    await until(lambda: running.restarts == 1 and running.pid != 0)

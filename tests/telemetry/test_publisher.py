@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import math
 import os
+import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from typing import Any
 import pytest
 
 from cryodevice.safety.phases import SessionState
-from cryodevice.telemetry import RunningBroker, start_broker
+from cryodevice.telemetry import RunningBroker, broker_plan, start_broker
 from cryodevice.telemetry.payloads import MAX_BYTES
 
 Start = Callable[..., Any]
@@ -347,3 +350,76 @@ async def test_the_password_comes_from_its_file(
     finally:
         server.close()
         await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(bytes([0x20, 3, 0, 0x86, 0]), "Bad user name or password"), (bytes([0x20, 3, 0, 0x87, 0]), "Not authorized")],
+)
+async def test_a_broker_that_refuses_the_account_is_asked_again_in_the_same_version(
+    answer: bytes, said: str, gate: Any, publish: Start, until: Start
+) -> None:
+    gate.answers = [answer] * 3
+    gate.open = True
+    publisher = publish("127.0.0.1", gate.port)
+    await until(lambda: gate.accepted >= 2)
+    assert said in publisher.health.last_error
+
+
+async def test_nothing_at_the_other_end_a_wrong_name_or_a_missing_password_end_nothing(
+    tmp_path: Path, publish: Start, until: Start
+) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        closed = reserved.getsockname()[1]
+        refused = publish("127.0.0.1", closed)
+        nowhere = publish("nowhere.invalid", 1883)
+        secretless = publish("127.0.0.1", closed, username="me", password_file=str(tmp_path / "absent"))
+        await until(lambda: "refused" in refused.health.last_error)
+        await until(lambda: nowhere.health.last_error)
+        await until(lambda: "No such file" in secretless.health.last_error)
+
+
+async def test_a_tick_that_cannot_be_told_is_counted_and_the_next_one_is_published(
+    broker: RunningBroker, loop_under_test: Any, publish: Start, listen: Start, until: Start
+) -> None:
+    loop_under_test.changes.update(wall_s=math.nan)
+    publisher = publish(broker.host, broker.port)
+    listener = await listen(broker.port)
+    await until(lambda: publisher.health.failed >= 3)
+    assert publisher.health.reconnects == 0
+    assert "ValueError" in publisher.health.last_error
+    loop_under_test.changes.clear()
+    await until(lambda: listener.of("telemetry") and listener.of("state"))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates of this test")
+async def test_tls_checks_the_broker_and_never_falls_back_to_plain(
+    tmp_path: Path, loop_under_test: Any, publish: Start, until: Start
+) -> None:
+    certificate, key = tmp_path / "broker.pem", tmp_path / "broker.key"
+    openssl = await asyncio.create_subprocess_exec(
+        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+        *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await openssl.wait() == 0
+    broker = await start_broker(tmp_path, port=0, kind="mosquitto", keep=False)
+    port = broker.port
+    await broker.stop()
+    configuration = tmp_path / "tls.conf"
+    text = (tmp_path / "broker" / "mosquitto.conf").read_text(encoding="utf-8")
+    configuration.write_text(f"{text}\ncertfile {certificate}\nkeyfile {key}\n", encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(broker_plan.find_mosquitto(), "-c", configuration)
+    try:
+        trusted = publish("localhost", port, tls=True, ca_file=str(certificate))
+        wrong_name = publish("127.0.0.1", port, tls=True, ca_file=str(certificate))
+        unknown = publish("localhost", port, tls=True)
+        plain = publish("localhost", port, connect_timeout_s=1.0)
+        await until(lambda: trusted.health.connected)
+        await until(lambda: "certificate verify failed" in unknown.health.last_error)
+        await until(lambda: "certificate verify failed" in wrong_name.health.last_error)
+        assert not any(publisher.health.connected for publisher in (unknown, wrong_name, plain))
+    finally:
+        process.terminate()
+        await process.wait()
