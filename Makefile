@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 CAMPAIGN_ARGS ?=
 
-.PHONY: help demo test check format lint types contracts bench campaign broker clean
+.PHONY: help demo test coverage check format lint types contracts bench campaign broker clean
 
 help:
 	@echo "make demo      run a simulated treatment, start to end  (DEMO_ARGS=\"--duration 60\")"
@@ -43,9 +43,12 @@ types: $(STAMP)
 contracts: $(STAMP)
 	@$(BIN)/lint-imports
 
-check: format lint types contracts broker
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(TEST_ARGS)
+coverage: $(STAMP)
 	@$(BIN)/coverage report --include='cryodevice/safety/*,cryodevice/treatment/*,cryodevice/wire/*' --fail-under=100
+
+check: format lint types contracts
+	@$(MAKE) --no-print-directory test TEST_ARGS="--cov --cov-report= $(TEST_ARGS)"
+	@$(MAKE) --no-print-directory coverage
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks

@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
     reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
     reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
+    records = commands.add_parser("records", help="the exposure store", description="the exposure store")
+    actions = records.add_subparsers(dest="action", required=True, metavar="ACTION")
+    aside = actions.add_parser("quarantine", help="set a damaged exposure store aside (service; daemon stopped)")
+    aside.add_argument("--config", metavar="FILE", help=_CONFIG)
     add("interlocks", "print the interlock table", config=True, as_json=True)
     return parser
 
@@ -56,6 +60,7 @@ _MODULES = {
     "treat": "talk",
     "reset": "talk",
     "interlocks": "interlocks",
+    "records": "records",
 }
 
 

@@ -45,22 +45,13 @@ def main(options: argparse.Namespace) -> ExitCode:
     if options.json:
         print(json.dumps(rows, indent=2, allow_nan=False))
         return ExitCode.FINE
-    from rich.console import Console  # noqa: PLC0415  # only this branch draws
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(title=f"interlocks in force ({settings.source}); zone limits for a cheek", show_lines=False)
-    for name in ("interlock", "safe while", "in states", "dwell", "action", "clears", "what to do"):
-        table.add_column(name, overflow="fold")
+    print(f"interlocks in force ({settings.source}); the strongest action wins: warn < hold < stop < lockout")
+    print("limits that differ by zone are those of a cheek\n")
     for row in rows:
         states = row["states"]
-        table.add_row(
-            str(row["id"]),
-            f"{row['fact']} {_span(row)}".strip(),
-            ", ".join(states) if isinstance(states, list) else "",
-            f"{row['dwell_s']:g} s",
-            str(row["action"]),
-            str(row["clears"]),
-            str(row["hint"]),
-        )
-    Console().print(table)
+        where = ", ".join(states) if isinstance(states, list) else ""
+        print(f"{row['id']:22}{row['action']:10}after {row['dwell_s']:g} s, clears {row['clears']}  [{row['hazard']}]")
+        print(f"    safe while {row['fact']}: {_span(row)}")
+        print(f"    in {where}")
+        print(f"    -> {row['hint']}  ({row['source']})")
     return ExitCode.FINE

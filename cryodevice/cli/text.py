@@ -47,6 +47,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         f"  {reason['action']:8}{reason['interlock']}: {reason['hint']} (clears {reason['clears']})"
         for reason in status["reasons"]
     ]
+    if status["link"]["up"] and not status["claimed"]:
+        lines.append("  watched only: our session token is not in force (another master, or monitoring only)")
     if status["lockout"] is not None:
         lock = status["lockout"]
         lines.append(f"LOCKED    {lock['cause']}: {lock['hint']}; then: cryodevice reset")

@@ -93,6 +93,7 @@ def status(snapshot: Snapshot) -> Plain:
             "ended_why": session.ended_why,
         },
         "permit": snapshot.permit,
+        "claimed": snapshot.claimed,
         "reasons": [finding(found) for found in snapshot.findings],
         "lockout": lockout(snapshot.lockout),
         "readings": readings(snapshot),

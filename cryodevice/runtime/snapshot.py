@@ -50,6 +50,7 @@ class Snapshot:
         limits: Limits in force.
         tick_late_ms: How late this tick ran.
         ticks, misses, overruns: Counted since start.
+        claimed: Our session token is in force; until then the wand is only watched.
     """
 
     at_s: Seconds
@@ -70,6 +71,7 @@ class Snapshot:
     ticks: int
     misses: int
     overruns: int
+    claimed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

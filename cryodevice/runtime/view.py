@@ -56,4 +56,5 @@ def snapshot_of(
         ticks=ticks,
         misses=misses,
         overruns=overruns,
+        claimed=core.link.claimed,
     )

@@ -95,7 +95,7 @@ def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> C
             core = replace(core, link=fresh, limits=limits, link_why="", reading=None)
             return replace(core, unproven="", resetting=False, refused=0)
         case Disconnected(why, rejected):
-            gone = replace(core.link, rejected=why if rejected else "", claimed=False)
+            gone = replace(core.link, rejected=why if rejected else "", claimed=False, replied_at_s=Seconds(-math.inf))
             journal.disconnected(core, why)
             return replace(core, link=gone, link_why=why, leased=False, resetting=False)
         case Missed(sent, why):

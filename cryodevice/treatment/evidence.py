@@ -16,8 +16,8 @@ BASELINE_WITHOUT_IR_DEGC = 33.0
 
 
 def fresh(core: Core, now_s: float) -> bool:
-    """Whether the newest reading is fresh."""
-    return core.reading is not None and now_s - core.reading.at_s <= STALE_AFTER_S
+    """Whether the newest reading is fresh; none is once the line is known to be down."""
+    return core.reading is not None and not core.link_why and now_s - core.reading.at_s <= STALE_AFTER_S
 
 
 def infra_red_degc(core: Core, now_s: float) -> float:
