@@ -3,7 +3,7 @@
 import argparse
 
 from cryodevice.cli.configuration import settings_for
-from cryodevice.errors import ExitCode
+from cryodevice.errors import ExitCode, StoreError
 
 
 def main(options: argparse.Namespace) -> ExitCode:
@@ -12,6 +12,8 @@ def main(options: argparse.Namespace) -> ExitCode:
     from cryodevice.records import quarantine  # noqa: PLC0415
 
     settings = settings_for(options.config)
+    if not settings.state_dir.is_dir():
+        raise StoreError(f"there is no state directory {settings.state_dir}: nothing to set aside")
     aside = quarantine(settings.state_dir / STORE_NAME)
     print(f"set aside as {aside}; its exposure no longer counts: note today's treatments before the next one")
     return ExitCode.FINE
