@@ -64,10 +64,17 @@ NOTHING = ZoneExposure()
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One ended session: totals by zone, and when they were last added to (monotonic second; may be negative)."""
+    """Exposure that is over, by zone.
+
+    Args:
+        ended_at_s: Monotonic second at which it was last added to; may be negative.
+        zones: Totals by zone.
+        held: It was a session's; else the plate was touched outside of one, which counts as dose but not as a session.
+    """
 
     ended_at_s: float
     zones: Mapping[Zone, ZoneExposure]
+    held: bool = True
 
     @property
     def contact_s(self) -> float:
@@ -97,7 +104,7 @@ class Dose:
     @property
     def earlier_sessions(self) -> int:
         """Ended sessions of the rolling day that touched the skin."""
-        return sum(past.contact_s > 0.0 for past in self.past)
+        return sum(past.held and past.contact_s > 0.0 for past in self.past)
 
     @property
     def session_contact_s(self) -> float:
@@ -113,11 +120,11 @@ class Dose:
         """The same dose with one zone's session totals replaced."""
         return replace(self, session=MappingProxyType({**self.session, zone: exposure}))
 
-    def closed(self, now_s: Seconds) -> "Dose":
-        """The dose once the session is over: its totals count as past ones from now on."""
+    def closed(self, now_s: Seconds, *, held: bool) -> "Dose":
+        """The dose once it is over: its totals count as past ones from now on, as a session's if one was ``held``."""
         if not self.session:
             return self
-        return Dose(self.client, MappingProxyType({}), (*self.past, Past(now_s, self.session)))
+        return Dose(self.client, MappingProxyType({}), (*self.past, Past(now_s, self.session, held)))
 
     def aged(self, now_s: Seconds) -> "Dose":
         """The dose at ``now_s``: sessions that ended more than a day ago no longer count."""

@@ -39,6 +39,9 @@ RECORD_EVERY_S = 1.0
 """The exposure is handed to the store this often while it grows, s (docs/architecture.md)."""
 _COUNTED_BELOW_DEGC = 15.0
 """Skin below this is counted, whether touched or not."""
+_COLD_PLATE_DEGC = 20.0
+"""Outside of a session, contact with a plate from this up is no exposure: the wand lies in its rest (engineering
+default)."""
 
 
 def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
@@ -166,12 +169,13 @@ def _plate_at_worst(core: Core, now: Seconds) -> float:
 
 def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
     dose = core.dose.aged(now)
+    cold = core.session.state in TREATING or not _plate_at_worst(core, now) >= _COLD_PLATE_DEGC
     for zone in Zone:
         skin = core.estimate.skin_degc(zone)
         if zone is core.session.zone and core.session.state in TREATING:
             skin = Celsius(min(skin, evidence.skin_degc(core, now)))
-        if zone in touched or skin < _COUNTED_BELOW_DEGC:
-            exposure = dose.of(zone).plus(dt, skin, core.estimate.fat_degc(zone), contact=zone in touched)
+        if (cold and zone in touched) or skin < _COUNTED_BELOW_DEGC:
+            exposure = dose.of(zone).plus(dt, skin, core.estimate.fat_degc(zone), contact=cold and zone in touched)
             dose = dose.with_zone(zone, exposure)
     return dose
 

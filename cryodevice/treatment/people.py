@@ -79,7 +79,7 @@ def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core
         steps=len(command.treatment.steps),
         who=command.who,
     )
-    dose = core.dose.closed(inputs.now_s)
+    dose = core.dose.closed(inputs.now_s, held=bool(core.session.session_id))
     if dose.client != command.treatment.client:
         dose = replace(dose, client=command.treatment.client)
     session = begun(core.session, command.session_id, command.treatment)
