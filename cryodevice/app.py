@@ -14,7 +14,7 @@ from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
 from cryodevice.records import SqliteExposureStore
-from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
@@ -163,8 +163,9 @@ async def serve(daemon: Daemon) -> ExitCode:
 
     watch = LoopWatch(on_stall=stalled, on_recovered=recovered)
     loop.on_tick = watch.beat
+    happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
     services: dict[str, Service] = {
-        "event log": lambda: _log_events(loop),
+        "event log": lambda: _log_events(happened),
         "local socket": LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events).serve,
         **daemon.extra,
     }
@@ -193,15 +194,20 @@ async def _put_away(daemon: Daemon) -> None:
         await daemon.broker.stop()
 
 
-async def _log_events(loop: ControlLoop) -> None:
-    subscription = loop.events.subscribe(1000)
+async def _log_events(happened: Subscription[NumberedEvent]) -> None:
     try:
-        async for numbered in subscription:
-            event = numbered.event
-            level = "warning" if event.kind in _WARNINGS else "error" if event.kind is EventKind.LOCKOUT else "info"
-            getattr(_log, level)(event.kind.value, message=event.message, seq=numbered.seq, **_named(event.evidence))
+        async for numbered in happened:
+            _log_event(numbered)
     finally:
-        subscription.close()
+        for numbered in happened.drain():
+            _log_event(numbered)
+        happened.close()
+
+
+def _log_event(numbered: NumberedEvent) -> None:
+    event = numbered.event
+    level = "warning" if event.kind in _WARNINGS else "error" if event.kind is EventKind.LOCKOUT else "info"
+    getattr(_log, level)(event.kind.value, message=event.message, seq=numbered.seq, **_named(event.evidence))
 
 
 def _named(evidence: Mapping[str, object]) -> dict[str, object]:

@@ -95,7 +95,8 @@ async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str,
         if daemon.broker is not None:
             address = f"{daemon.broker.host}:{daemon.broker.port}"
         host, port = address.rsplit(":", 1)
-        header = f"mosquitto_sub -h {host} -p {port} -v -t 'cryodevice/{DEVICE}/#'"
+        five = " -V mqttv5" if daemon.broker is not None and daemon.broker.kind == "iotcore" else ""
+        header = f"mosquitto_sub{five} -h {host} -p {port} -v -t 'cryodevice/{DEVICE}/#'"
         view = live.live_view if live.on_a_terminal() and not options.plain else live.plain_view
         daemon.extra = {
             "hand": lambda: treat(wand, ZONE.value, daemon.loop.snapshots),

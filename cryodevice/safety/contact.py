@@ -72,7 +72,8 @@ def follow(
     believed = contact.believed and not (
         absent >= LOST_AFTER_S and _confirmed(reading, capabilities, skin_estimate_degc)
     )
-    return Contact(believed, absent_since, 0.0 if absent >= LIFT_RESETS_DWELL_S else dwell, moved_at)
+    lifted = not believed and absent >= LIFT_RESETS_DWELL_S
+    return Contact(believed, absent_since, 0.0 if lifted else dwell, moved_at)
 
 
 def _confirmed(reading: Reading, capabilities: Capability, skin_estimate_degc: float) -> bool:

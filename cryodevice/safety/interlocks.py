@@ -89,39 +89,39 @@ _APPLYING = frozenset({SessionState.APPLYING})
 _PRECOOL = frozenset({SessionState.PRECOOL})
 _READY = frozenset({SessionState.READY})
 _LEASED = TREATING | {SessionState.STOPPED}
-_D, _S, _E = "DESIGN 6", "engineering default", "clinical note 6.2"
+_D, _S, _E = "architecture 6", "engineering default", "clinical note 6.2"
 
 TABLE: tuple[Interlock, ...] = (
     # Who is at the other end, and is it ours?
     Interlock("identity", "H27", ALWAYS, "identity_ok", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
-              "connect a plate wand of wire version 1 whose limits meet the settings", "DESIGN 4", needs_reading=False),
+              "connect a plate wand of wire version 1 whose limits meet the settings", "architecture 4", needs_reading=False),
     Interlock("link_lost", "H05", ALWAYS, "reply_age_s", _between(0.0, 0.3), "s", Dwell.IMMEDIATE, Action.STOP,
-              Clear.IDLE, "check cable and power of the wand", "DESIGN 5", needs_reading=False),
+              Clear.IDLE, "check cable and power of the wand", "architecture 5", needs_reading=False),
     Interlock("capability", "H27", ALWAYS, "capable", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
-              "this wand lacks contact, trigger, fan tachometer or cut-off relay and is only monitored", "DESIGN 4",
+              "this wand lacks contact, trigger, fan tachometer or cut-off relay and is only monitored", "architecture 4",
               needs_reading=False),
     Interlock("simulated", "H18", ALWAYS, "simulated_ok", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
               "this is a simulated wand: connect a real one, or set device.allow_simulated = true", _D,
               needs_reading=False),
     Interlock("lease_proof", "H05", ALWAYS, "proven", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.SERVICE,
-              "the wand did not let go by itself in the proof: have it serviced", "DESIGN 5", needs_reading=False),
+              "the wand did not let go by itself in the proof: have it serviced", "architecture 5", needs_reading=False),
     Interlock("boot_id", "H05", ALWAYS, "boot_same", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
-              "the wand restarted: check its supply, then start a new session", "DESIGN 5"),
+              "the wand restarted: check its supply, then start a new session", "architecture 5"),
     Interlock("sequence_stopped", "H06", ALWAYS, "sequence_age_s", _between(0.0, 0.045), "s", Dwell.IMMEDIATE,
               Action.LOCKOUT, Clear.ACKNOWLEDGE, "the wand answers but has stopped sampling: switch it off and on",
-              "DESIGN 5"),
+              "architecture 5"),
     Interlock("second_master", "H19", ALWAYS, "foreign_orders", _between(0.0, 0.0), "orders", Dwell.IMMEDIATE,
-              Action.LOCKOUT, Clear.ACKNOWLEDGE, "something else orders this wand: disconnect it", "DESIGN 4"),
+              Action.LOCKOUT, Clear.ACKNOWLEDGE, "something else orders this wand: disconnect it", "architecture 4"),
     Interlock("lease_mismatch", "H05", ALWAYS, "lease_error_ms", _between(-30.0, 30.0), "ms", Dwell.IMMEDIATE,
-              Action.LOCKOUT, Clear.ACKNOWLEDGE, "the wand counts its lease wrongly: have it serviced", "DESIGN 4"),
+              Action.LOCKOUT, Clear.ACKNOWLEDGE, "the wand counts its lease wrongly: have it serviced", "architecture 4"),
     Interlock("token", "H19", _LEASED, "token_same", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
-              "another session token is in force: disconnect the other master", "DESIGN 4"),
+              "another session token is in force: disconnect the other master", "architecture 4"),
     Interlock("tick_overrun", "H06", COOLING, "late_periods", _between(-INF, 2.0), "periods", Dwell.IMMEDIATE,
-              Action.HOLD, Clear.ITSELF, "this computer is too busy", "DESIGN 5", needs_reading=False),
+              Action.HOLD, Clear.ITSELF, "this computer is too busy", "architecture 5", needs_reading=False),
     Interlock("tick_overruns", "H06", TREATING, "overruns", _between(0.0, 2.0), "in 10 s", Dwell.IMMEDIATE, Action.STOP,
-              Clear.IDLE, "this computer is too busy: close other programs", "DESIGN 5", needs_reading=False),
+              Clear.IDLE, "this computer is too busy: close other programs", "architecture 5", needs_reading=False),
     Interlock("stale", "H06", COOLING, "reply_age_s", _between(0.0, 0.125), "s", Dwell.IMMEDIATE, Action.HOLD,
-              Clear.ITSELF, "replies are missing: check the cable", "one miss: the lease runs on, DESIGN 5",
+              Clear.ITSELF, "replies are missing: check the cable", "one miss: the lease runs on, architecture 5",
               needs_reading=False),
     # Can the daemon be trusted right now?
     Interlock("dose_unknown", "H10", ALWAYS, "dose_known", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT, Clear.SERVICE,
@@ -134,7 +134,7 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("estop", "H04", ALWAYS, "estop_released", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT, Clear.ACKNOWLEDGE,
               "release the e-stop, then reset", _E),
     Interlock("tip", "H25", TREATING, "tip_fitted", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
-              "fit the tip", "DESIGN 5"),
+              "fit the tip", "architecture 5"),
     Interlock("trigger", "H04", COOLING, "trigger_held", _TRUE, "", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
               "hold the trigger to cool", "clinical note 5.5, hold to run"),
     Interlock("contact_in_precool", "H01", _PRECOOL, "off_skin", _TRUE, "", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
@@ -190,7 +190,7 @@ TABLE: tuple[Interlock, ...] = (
               Action.STOP, Clear.IDLE, "this zone's exposure index is used up", "clinical note 2.4, not validated"),
     Interlock("fat_boundary", "H09", COOLING, "fat_boundary_degc", _at_least("fat_boundary_degc"), "degC",
               Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF, "lift the wand and let the depth rewarm",
-              "adipose lipid crystallises near 10 degC (Manstein 2008)"),
+              "adipose lipid crystallises near 10 degC, D6 of the clinical note"),
     Interlock("session_contact", "H09", COOLING, "session_contact_s", _at_most("session_contact_s"), "s",
               Dwell.IMMEDIATE, Action.STOP, Clear.IDLE, "this session has had its contact time", _S),
     Interlock("day_contact", "H10", COOLING, "day_contact_s", _at_most("day_contact_s"), "s", Dwell.IMMEDIATE,
@@ -202,8 +202,8 @@ TABLE: tuple[Interlock, ...] = (
               Clear.IDLE, "this day's sessions are used up", _S),
     # What the wand itself says, after every more specific cause.
     Interlock("order_refused", "H27", TREATING, "orders_accepted", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
-              "the wand refused an order; see the event for its reason", "DESIGN 4"),
+              "the wand refused an order; see the event for its reason", "architecture 4"),
     Interlock("wand_tripped", "H02", ALWAYS, "wand_untripped", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT,
-              Clear.ACKNOWLEDGE, "the wand's own cut-out acted: remove the cause, then reset", "DESIGN 2"),
+              Clear.ACKNOWLEDGE, "the wand's own cut-out acted: remove the cause, then reset", "architecture 2"),
 )  # fmt: skip
 """All rows. A row out of this table is a rule out of force; the system tests show that each of them matters."""

@@ -1,5 +1,6 @@
 """Evaluates the interlock table on the facts of a tick. Pure; remembers only what it is handed back."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
@@ -26,7 +27,7 @@ def judge(
 
     Args:
         table: The interlocks in force.
-        facts: What is known; NaN is unknown and never safe.
+        facts: What is known; NaN is unknown and never safe, nor is an infinite value.
         limits: Limits in force.
         zone: Zone worked on, for limits that differ by zone.
         states: Session states that decide which rows apply: the present one and, while paused, the one to resume.
@@ -49,7 +50,7 @@ def judge(
             continue
         value = getattr(facts, row.fact)
         low, high = row.safe(limits, zone)
-        if low <= value <= high:
+        if math.isfinite(value) and low <= value <= high:
             continue
         since = since_s.get(row.id, now_s)
         unsafe_since[row.id] = since

@@ -98,7 +98,7 @@ ENVELOPE: Mapping[str, Bound] = MappingProxyType(
             600.0, 10.0, Tighter.LOWER, "degC*s", "engineering exposure index, not clinically validated"
         ),
         "fat_boundary_degc": Bound(
-            10.0, 20.0, Tighter.HIGHER, "degC", "adipose lipid crystallises near 10 degC (Manstein 2008)"
+            10.0, 20.0, Tighter.HIGHER, "degC", "adipose lipid crystallises near 10 degC, D6 of the clinical note"
         ),
         "session_contact_s": Bound(720.0, 10.0, Tighter.LOWER, "s", _EXPOSURE),
         "day_contact_s": Bound(1200.0, 10.0, Tighter.LOWER, "s", _EXPOSURE),

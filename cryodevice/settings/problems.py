@@ -98,6 +98,7 @@ def _message(error: ErrorDetails) -> str:
         "string_type": "must be text in quotes",
         "literal_error": "not one of the choices",
         "string_pattern_mismatch": "not of the form this key takes",
+        "string_too_long": "not of the form this key takes",
     }.get(kind, error["msg"])
 
 

@@ -28,6 +28,7 @@ from cryodevice.treatment.core import (
     Inputs,
     LineNews,
     Missed,
+    Resetting,
 )
 from cryodevice.treatment.news import Journal
 from cryodevice.treatment.orders import Ask
@@ -96,15 +97,15 @@ def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> C
             fresh = replace(link.connected(identity, token), rejected=why)
             journal.connected(identity, why)
             core = replace(core, link=fresh, limits=limits, link_why="", reading=None)
-            return replace(core, unproven="", resetting=False, refused=0)
+            return replace(core, unproven="", resetting=Resetting.NO, refused=0)
         case Disconnected(why, rejected):
             gone = replace(core.link, rejected=why if rejected else "", claimed=False, replied_at_s=Seconds(-math.inf))
             journal.disconnected(core, why)
-            return replace(core, link=gone, link_why=why, leased=False, resetting=False)
+            return replace(core, link=gone, link_why=why, leased=False, resetting=Resetting.NO)
         case Missed(sent, why):
-            if core.resetting and sent is not None and sent.reset_key:
+            if core.resetting is not Resetting.NO and sent is not None and sent.reset_key:
                 journal.add(EventKind.RESET_REFUSED, f"the reset was not answered: {why}")
-                core = replace(core, resetting=False)
+                core = replace(core, resetting=Resetting.NO)
             return replace(core, link=link.missed(core.link, sent))
         case Answered():
             return _replied(core, news, journal)
@@ -116,7 +117,7 @@ def _replied(core: Core, news: Answered, journal: Journal) -> Core:
     now_link = link.answered(core.link, reading, sent, echoed_ms, refused=news.refused is not None)
     if news.refused is not None:
         journal.refused(sent, int(news.refused))
-    refused = core.refused if sent is None else int(news.refused or 0)
+    refused = core.refused if sent is None else None if news.refused is None else int(news.refused)
     session = core.session
     if session.state is SessionState.READY and session.proof.stage in (Stage.ARM, Stage.WATCH):
         allowed_ma = core.limits.off_current_ma
@@ -130,8 +131,10 @@ def _replied(core: Core, news: Answered, journal: Journal) -> Core:
     core = replace(core, link=now_link, reading=reading, session=session, refused=refused, link_why="")
     if session.proof.stage is Stage.FAILED and not core.unproven and session.state is SessionState.READY:
         core = replace(core, unproven=session.proof.why)
-    if core.resetting and sent is not None and sent.reset_key:
-        core = people.reset_answered(core, news.refused, journal)
+    if core.resetting is Resetting.TAKEN:
+        return people.reset_seen(core, journal)
+    if core.resetting is Resetting.ASKED and sent is not None and sent.reset_key:
+        return people.reset_answered(core, news.refused, journal)
     return core
 
 

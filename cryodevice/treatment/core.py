@@ -1,6 +1,7 @@
 """What the controller remembers, is told, and answers: the three records around ``decide``. Data, no behaviour."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.contact import Contact
@@ -124,6 +125,15 @@ class Inputs:
     durable_at_s: float = float("-inf")
 
 
+class Resetting(StrEnum):
+    """How far a reset of the wand's own trip is."""
+
+    NO = "no"
+    ASKED = "asked"
+    TAKEN = "taken"
+    """The wand has accepted the order; that its trip is gone is seen by a status of a later firmware tick."""
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """Everything the controller remembers.
@@ -142,8 +152,8 @@ class Core:
         lockout: The latched lockout.
         unproven: Why the wand failed its lease proof; empty when it has not.
         leased: The last order gave a lease for cooling.
-        resetting: A reset order has been sent and is not answered yet.
-        refused: Refusal code of the newest order, 0 none.
+        resetting: How far a reset of the wand's own trip is.
+        refused: Refusal code of the newest order; None when it was accepted.
         reached_degc: Setpoint the plate has been within 1 K of; NaN none.
         coldest_plate_degc: Coldest plate ordered in this session.
         recorded_at_s: When the exposure was last handed to the store.
@@ -163,8 +173,8 @@ class Core:
     lockout: Lockout | None = None
     unproven: str = ""
     leased: bool = False
-    resetting: bool = False
-    refused: int = 0
+    resetting: Resetting = Resetting.NO
+    refused: int | None = None
     reached_degc: float = float("nan")
     coldest_plate_degc: float = float("inf")
     recorded_at_s: float = float("-inf")
@@ -193,9 +203,14 @@ class Decision:
 
     @property
     def reconnect(self) -> bool:
-        """The wand at the end of this connection is not the one identified (it restarted): identify anew."""
+        """The wand at the end of this connection is not the one identified (it restarted): identify anew.
+
+        False once the connection has been given up, or every tick would give it up again.
+        """
         reading, identity = self.core.reading, self.core.link.identity
-        return reading is not None and identity is not None and reading.status.boot_id != identity.boot_id
+        if reading is None or identity is None or self.core.link_why:
+            return False
+        return reading.status.boot_id != identity.boot_id
 
     @property
     def permit(self) -> bool:

@@ -16,8 +16,8 @@ BASELINE_WITHOUT_IR_DEGC = 33.0
 
 
 def fresh(core: Core, now_s: float) -> bool:
-    """Whether the newest reading is fresh; none is once the line is known to be down."""
-    return core.reading is not None and not core.link_why and now_s - core.reading.at_s <= STALE_AFTER_S
+    """Whether the newest reading is fresh; none is once the line is known to be down, nor one from the future."""
+    return core.reading is not None and not core.link_why and 0.0 <= now_s - core.reading.at_s <= STALE_AFTER_S
 
 
 def infra_red_degc(core: Core, now_s: float) -> float:
@@ -64,7 +64,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         proven=yes(not core.unproven),
         foreign_orders=float(link.foreign_orders),
         lease_error_ms=link.lease_error_ms,
-        orders_accepted=yes(core.refused == 0),
+        orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),
         ledger_age_s=now - inputs.durable_at_s,

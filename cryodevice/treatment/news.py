@@ -99,8 +99,9 @@ class Journal:
     def _interlocks(self, before: Core, after: Core) -> None:
         old = {finding.id: finding for finding in before.verdict.active}
         new = {finding.id: finding for finding in after.verdict.active}
-        for name in new.keys() - old.keys():
-            finding = new[name]
+        for name, finding in new.items():
+            if name in old:
+                continue
             self.add(
                 EventKind.INTERLOCK_ACTIVE,
                 f"{name}: {finding.hint}",
@@ -108,8 +109,9 @@ class Journal:
                 action=finding.action.name.lower(),
                 **evidence_of(finding),
             )
-        for name in old.keys() - new.keys():
-            self.add(EventKind.INTERLOCK_CLEARED, name, interlock=name)
+        for name in old:
+            if name not in new:
+                self.add(EventKind.INTERLOCK_CLEARED, name, interlock=name)
         if before.leased and not after.leased and not after.verdict.permit:
             strongest = after.verdict.strongest
             self.add(

@@ -39,8 +39,8 @@ def wanted(core: Core, judged: Collection[SessionState], config: Config) -> Ask:
     permitted = core.verdict.permit and core.lockout is None
     if session.state is SessionState.READY and not core.unproven:
         ask = _PROOF.get(session.proof.stage, Ask.STOP)
-        if ask is Ask.ARM and not permitted:
-            ask = Ask.STOP
+        if ask is Ask.ARM and (core.link.unanswered or not permitted):
+            ask = Ask.STOP  # an order of unknown fate is ended before the proof begins
     elif reset_due(core):
         ask = Ask.RESET
     elif permitted and session.state in COOLING and session.state in judged:

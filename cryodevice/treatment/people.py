@@ -9,7 +9,7 @@ from dataclasses import replace
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.phases import ENDED, TREATING, SessionState
 from cryodevice.safety.verdict import Action, Clear
-from cryodevice.treatment.core import Command, Core, Inputs, Reset, Start, Stop
+from cryodevice.treatment.core import Command, Core, Inputs, Reset, Resetting, Start, Stop
 from cryodevice.treatment.evidence import fresh
 from cryodevice.treatment.news import Journal
 from cryodevice.treatment.program import objections
@@ -35,18 +35,28 @@ def heeded(core: Core, command: Command, inputs: Inputs, journal: Journal) -> Co
 
 def reset_due(core: Core) -> bool:
     """Whether the reset order is to be sent now: asked for, not sent yet, and the wand shows its latched trip."""
-    return core.resetting and core.reading is not None and Flag.TRIP_LATCHED in core.reading.status.flags
+    return core.resetting is Resetting.ASKED and _tripped(core)
 
 
 def reset_answered(core: Core, refused: Refusal | int | None, journal: Journal) -> Core:
-    """The controller after the wand answered its reset order."""
-    core = replace(core, resetting=False)
-    if refused is not None or core.reading is None or Flag.TRIP_LATCHED in core.reading.status.flags:
-        journal.add(
-            EventKind.RESET_REFUSED, "the wand refused the reset: its cause is still present", refusal=int(refused or 0)
-        )
+    """The controller after the wand answered its reset order; that the trip is gone is for a later status to show."""
+    if refused is None:
+        return replace(core, resetting=Resetting.TAKEN)
+    journal.add(EventKind.RESET_REFUSED, "the wand refused the reset: its cause is still present", refusal=int(refused))
+    return replace(core, resetting=Resetting.NO)
+
+
+def reset_seen(core: Core, journal: Journal) -> Core:
+    """The controller after the first status of a later tick than the reset: unlocked, or the wand has kept its trip."""
+    core = replace(core, resetting=Resetting.NO)
+    if _tripped(core):
+        journal.add(EventKind.RESET_REFUSED, "the wand took the reset and is still tripped: have it serviced")
         return core
     return _unlocked(core, journal)
+
+
+def _tripped(core: Core) -> bool:
+    return core.reading is not None and Flag.TRIP_LATCHED in core.reading.status.flags
 
 
 def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core:
@@ -91,8 +101,8 @@ def _reset(core: Core, command: Reset, inputs: Inputs, journal: Journal) -> Core
     if why:
         journal.add(EventKind.RESET_REFUSED, why, who=command.who)
         return core
-    if core.reading is not None and Flag.TRIP_LATCHED in core.reading.status.flags:
-        return replace(core, resetting=True)
+    if _tripped(core):
+        return replace(core, resetting=Resetting.ASKED)
     return _unlocked(core, journal)
 
 

@@ -170,8 +170,8 @@ def _waited(session: Session, seen: Seen) -> Session:
 
 def _precooled(session: Session, seen: Seen) -> Session:
     step = session.current
-    if step is not None and seen.plate_degc <= step.plate_degc + READY_WITHIN_K:
-        return moved(session, S.LIFTED)
+    if step is not None and abs(seen.plate_degc - step.plate_degc) <= READY_WITHIN_K:
+        return moved(session, S.LIFTED)  # a plate still colder from the step before is no more ready than a warm one
     return _waited(session, seen)
 
 

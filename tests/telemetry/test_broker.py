@@ -137,16 +137,20 @@ async def test_a_broker_that_starts_and_never_listens_is_given_up(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mute = tmp_path / "mute.py"
-    mute.write_text("import time\ntime.sleep(30)\n", encoding="utf-8")
+    pids = tmp_path / "pids"
+    said = f"import os, time\nprint(os.getpid(), file=open({str(pids)!r}, 'a'), flush=True)\ntime.sleep(30)\n"
+    mute.write_text(said, encoding="utf-8")
     monkeypatch.setattr(broker_plan, "_CHILD", mute)
     monkeypatch.setattr(broker, "START_S", 0.3)
     with pytest.raises(BrokerError, match=r"did not listen within 0\.3 s"):
         await start_broker(tmp_path, port=0, kind=kind)
+    started = [int(pid) for pid in pids.read_text(encoding="utf-8").split()]
+    assert len(started) == 3
+    assert not any(alive(pid) for pid in started)
 
 
 async def test_a_port_taken_while_it_was_down_is_waited_for(running: RunningBroker, until: Callable[..., Any]) -> None:
     with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         os.kill(running.pid, signal.SIGKILL)
         await until(lambda: running.pid == 0)
         taken.bind((running.host, running.port))

@@ -233,7 +233,7 @@ async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(
         gate.target, gate.answers = broker.port, [answer]
         publisher = publish("127.0.0.1", gate.port)
         listener = await listen(broker.port)
-        await until(lambda: listener.of("telemetry"))
+        await until(lambda: listener.of("telemetry"), within_s=3.0)  # sooner than the connect time-out of 5 s
         assert publisher.health.protocol == "3.1.1"
         loop_under_test.emit()
         await until(lambda: listener.of("event"))
@@ -355,6 +355,7 @@ async def test_the_password_comes_from_its_file(
 @pytest.mark.parametrize(
     ("answer", "said"),
     [(bytes([0x20, 3, 0, 0x86, 0]), "Bad user name or password"), (bytes([0x20, 3, 0, 0x87, 0]), "Not authorized")],
+    ids=["account", "authorisation"],
 )
 async def test_a_broker_that_refuses_the_account_is_asked_again_in_the_same_version(
     answer: bytes, said: str, gate: Any, publish: Start, until: Start
@@ -423,3 +424,34 @@ async def test_tls_checks_the_broker_and_never_falls_back_to_plain(
     finally:
         process.terminate()
         await process.wait()
+
+
+async def test_the_last_events_and_offline_are_sent_before_the_goodbye(
+    broker: RunningBroker, loop_under_test: Any, publish: Start, listen: Start, until: Start
+) -> None:
+    publisher = publish(broker.host, broker.port)
+    listener = await listen(broker.port)
+    await until(lambda: publisher.health.connected and listener.of("telemetry"))
+    loop_under_test.emit(5)
+    publisher.task.cancel()
+    begun = time.monotonic()
+    await asyncio.wait({publisher.task})
+    assert time.monotonic() - begun < 1.0
+    await until(lambda: listener.of("status")[-1] == "offline")
+    assert [json.loads(line)["seq"] for line in listener.of("event")] == [1, 2, 3, 4, 5]
+
+
+async def test_a_stalled_broker_does_not_hold_up_the_end(
+    broker: RunningBroker, loop_under_test: Any, publish: Start, until: Start
+) -> None:
+    publisher = publish(broker.host, broker.port)
+    await until(lambda: publisher.health.connected)
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        loop_under_test.emit(5)
+        publisher.task.cancel()
+        begun = time.monotonic()
+        await asyncio.wait({publisher.task})
+        assert time.monotonic() - begun < 1.5
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
