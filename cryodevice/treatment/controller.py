@@ -97,7 +97,7 @@ def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> C
             fresh = replace(link.connected(identity, token), rejected=why)
             journal.connected(identity, why)
             core = replace(core, link=fresh, limits=limits, link_why="", reading=None)
-            return replace(core, unproven="", resetting=Resetting.NO, refused=0)
+            return replace(core, unproven="", resetting=Resetting.NO, refused=None)
         case Disconnected(why, rejected):
             gone = replace(core.link, rejected=why if rejected else "", claimed=False, replied_at_s=Seconds(-math.inf))
             journal.disconnected(core, why)
@@ -107,7 +107,7 @@ def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> C
                 journal.add(EventKind.RESET_REFUSED, f"the reset was not answered: {why}")
                 core = replace(core, resetting=Resetting.NO)
             return replace(core, link=link.missed(core.link, sent))
-        case Answered():
+        case _:
             return _replied(core, news, journal)
 
 

@@ -29,7 +29,7 @@ def heeded(core: Core, command: Command, inputs: Inputs, journal: Journal) -> Co
             if core.session.state not in TREATING:
                 return core
             return replace(core, session=ended(core.session, SessionState.STOPPED, f"stopped by {who}"))
-        case Reset():
+        case _:
             return _reset(core, command, inputs, journal)
 
 
@@ -126,7 +126,5 @@ def _why_not_reset(core: Core, command: Reset, inputs: Inputs) -> str:
 def _unlocked(core: Core, journal: Journal) -> Core:
     cause = core.lockout.cause if core.lockout is not None else ""
     journal.add(EventKind.LOCKOUT_CLEARED, f"lockout by {cause} cleared", cause=cause)
-    session = core.session
-    if session.state is SessionState.LOCKED:
-        session = moved(session, SessionState.IDLE)
-    return replace(core, lockout=None, session=session)
+    locked = core.session.state is SessionState.LOCKED
+    return replace(core, lockout=None, session=moved(core.session, SessionState.IDLE) if locked else core.session)

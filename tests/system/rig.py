@@ -79,6 +79,7 @@ class Rig:
         self.filter: Callable[[bytes], bytes] = lambda data: data
         self.line_up = True
         self.decisions = 0
+        self.true_skin_degc = 0.0
         self.leases: list[tuple[float, Order]] = []
 
     # -- the line ------------------------------------------------------------------------------------------------
@@ -157,6 +158,7 @@ class Rig:
         if decision.reconnect:
             self.identified = False
             self._decide((Disconnected("the wand restarted"),), late)
+        self.true_skin_degc = self.sim.truth()["skin_surface_degc"]
         self.sim.advance(max(0.0, began + late_s + PERIOD_S - self.now))
 
     def command(self, command: Command) -> None:

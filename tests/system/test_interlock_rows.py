@@ -295,7 +295,9 @@ def check(row: str, table: tuple) -> Rig:
     assert rig.driving == case.recovers, rig.story()
     if was_driving:
         unsafe_at = provoked_at + case.wait_s
-        assert rig.drive_off_at <= unsafe_at + budget, f"drive off {rig.drive_off_at - unsafe_at:.3f} s after; {rig.story()}"
+        assert rig.drive_off_at <= unsafe_at + budget, (
+            f"drive off {rig.drive_off_at - unsafe_at:.3f} s after; {rig.story()}"
+        )
     return rig
 
 

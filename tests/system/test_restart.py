@@ -52,7 +52,9 @@ def emergency(directory: Path) -> dict[str, object]:
     seen: dict[str, object] = {}
     treatment = directory / "treatment.toml"
     with bed(directory) as cooling:
-        treatment.write_text(f'name = "x"\n[[step]]\nzone = "{ZONE}"\nplate_degc = 20.0\nhold_s = 10.0\nrewarm_s = 1.0\n')
+        treatment.write_text(
+            f'name = "x"\n[[step]]\nzone = "{ZONE}"\nplate_degc = 20.0\nhold_s = 10.0\nrewarm_s = 1.0\n'
+        )
         cooling.to_cooling()
         pressed_s = cooling.wand.now_s()
         cooling.wand.hand(estop=True)
