@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,34 +112,34 @@ def wait_for(condition: Callable[[], object], timeout_s: float = 8.0) -> None:
         time.sleep(0.01)
 
 
+def kill_once_while_writing(bench: Bench, number: int) -> float:
+    """Start a writer, kill -9 it at a random moment, and hold what it said was durable against what is there."""
+    session_id = f"session-{number}"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(bench.path), session_id], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout.readline() == "open\n"
+        # Every other child is killed at any moment at all, the rest once it has said that something is durable.
+        first = child.stdout.readline() if number % 2 else ""
+        time.sleep(random.Random(number).uniform(0.0, 0.25))  # noqa: S311 - a moment, not a secret
+    finally:
+        child.send_signal(signal.SIGKILL)
+        said = [line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+        child.stdout.close()
+        child.wait()
+    acknowledged = max((float(line) for line in [first, *said] if line), default=0.0)
+    ledger = bench.load()
+    assert ledger.known, ledger.why_unknown
+    if acknowledged > 0.0:
+        assert ledger.interrupted.session_id == session_id
+        assert ledger.interrupted.exposure[Zone.NOSE].contact_s - CRASH_ALLOWANCE_S >= acknowledged
+    if acknowledged >= 7.0:
+        assert ledger.lockout.value >= acknowledged // 7 * 7
+    return acknowledged
+
+
 @pytest.fixture
 def kill_while_writing(bench: Bench) -> Callable[[int], float]:
-    """Start a writer, kill -9 it at a random moment, and hold what it said was durable against what is there."""
-
-    def once(number: int) -> float:
-        session_id = f"session-{number}"
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(bench.path), session_id], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert child.stdout.readline() == "open\n"
-            # Every other child is killed at any moment at all, the rest once it has said that something is durable.
-            first = child.stdout.readline() if number % 2 else ""
-            time.sleep(random.Random(number).uniform(0.0, 0.25))  # noqa: S311 - a moment, not a secret
-        finally:
-            child.send_signal(signal.SIGKILL)
-            said = [first] if first else []
-            said += [line for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
-            child.stdout.close()
-            child.wait()
-        acknowledged = max((float(line) for line in said), default=0.0)
-        ledger = bench.load()
-        assert ledger.known, ledger.why_unknown
-        if acknowledged > 0.0:
-            assert ledger.interrupted.session_id == session_id
-            assert ledger.interrupted.exposure[Zone.NOSE].contact_s - CRASH_ALLOWANCE_S >= acknowledged
-        if acknowledged >= 7.0:
-            assert ledger.lockout.value >= acknowledged // 7 * 7
-        return acknowledged
-
-    return once
+    """``kill_once_while_writing`` on the test's own bench."""
+    return partial(kill_once_while_writing, bench)

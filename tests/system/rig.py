@@ -80,6 +80,7 @@ class Rig:
         self.line_up = True
         self.decisions = 0
         self.true_skin_degc = 0.0
+        self.reaction_s: float | None = None
         self.leases: list[tuple[float, Order]] = []
 
     # -- the line ------------------------------------------------------------------------------------------------

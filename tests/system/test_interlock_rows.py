@@ -269,17 +269,23 @@ def first_cause(rig: Rig, row: str) -> str:
     return strongest.id if strongest is not None else ""
 
 
-def check(row: str, table: tuple) -> Rig:
+def budget_s(row: str) -> float:
+    """Longest time from unsafe to drive zero: 250 ms and the rule's dwell, or what the case says."""
+    own = CASES[row].budget_s
+    return REACTION_S + ROW[row].dwell.value if own is None else own
+
+
+def check(row: str, table: tuple, seed: int = 1) -> Rig:
     """Provoke a row and assert its reaction; raises AssertionError if it is not as it must be."""
     case, interlock = CASES[row], ROW[row]
-    rig = Rig(table=table, **case.rig)
+    rig = Rig(table=table, seed=seed, **case.rig)
     case.prepare(rig)
     provoked_at = rig.now
     was_driving = rig.driving
     case.provoke(rig)
     if row == "lease_proof":
         rig.start()
-    budget = REACTION_S + interlock.dwell.value if case.budget_s is None else case.budget_s
+    budget = budget_s(row)
     rig.run(case.wait_s + max(budget, interlock.dwell.value + 0.1) + 0.1)
     assert first_cause(rig, row) == row, rig.story()
     if interlock.action is Action.WARN:
@@ -290,11 +296,13 @@ def check(row: str, table: tuple) -> Rig:
     if row == "drive_while_off":
         latched = rig.last(EventKind.LOCKOUT).at_s - provoked_at
         assert latched <= budget, f"latched only after {latched:.3f} s"
+        rig.reaction_s = latched
         let_go(rig)
         rig.run(0.1)
     assert rig.driving == case.recovers, rig.story()
     if was_driving:
         unsafe_at = provoked_at + case.wait_s
+        rig.reaction_s = max(0.0, rig.drive_off_at - unsafe_at)
         assert rig.drive_off_at <= unsafe_at + budget, (
             f"drive off {rig.drive_off_at - unsafe_at:.3f} s after; {rig.story()}"
         )
