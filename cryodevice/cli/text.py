@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cryodevice.wire.codes import Trip
+
 
 def _value(readings: Mapping[str, Any], name: str, unit: str, digits: int = 2) -> str:
     entry = readings.get(name, {})
@@ -37,6 +39,9 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         f", ambient {_value(readings, 'ambient_degc', 'degC', 1)}"
     )
     lines.append(f"drive     {_value(readings, 'drive_ma', 'mA', 0)}, lease {status['lease_remaining_ms']} ms left")
+    if status["trip_code"]:
+        known = {trip.value: trip.name.lower().replace("_", " ") for trip in Trip}
+        lines.append(f"tripped   the wand's own cut-out: {known.get(status['trip_code'], status['trip_code'])}")
     for zone, used in status["exposure"].items():
         lines.append(
             f"exposure  {zone}: {used['contact_s']:.1f} s contact, {used['below_10_s']:.1f} s below 10 degC, "

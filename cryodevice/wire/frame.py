@@ -74,18 +74,18 @@ def cobs_decode(data: bytes) -> bytes:
     Raises:
         WireError: A zero byte inside, or a code byte that points past the end.
     """
-    out = bytearray()
-    position = 0
-    while position < len(data):
+    pieces: list[bytes] = []
+    position, length = 0, len(data)
+    while position < length:
         code = data[position]
         end = position + code
-        if code == 0 or end > len(data):
+        if code == 0 or end > length:
             raise WireError("bad COBS", frame=data.hex())
-        out += data[position + 1 : end]
+        pieces.append(data[position + 1 : end])
         position = end
-        if code != 0xFF and position < len(data):
-            out.append(0)
-    return bytes(out)
+        if code != 0xFF and position < length:
+            pieces.append(DELIMITER)
+    return b"".join(pieces)
 
 
 def encode_frame(frame: Frame) -> bytes:

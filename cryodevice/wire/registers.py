@@ -102,9 +102,12 @@ class Field:
         if not math.isfinite(value):
             raise WireError(f"{self.name} = {value} is not a finite number", field=self.name, value=value)
         count = round(value * self._per_unit) if self._per_unit else round(value / self.scale)
-        low, high = _COUNT_RANGE[self.kind]
-        if self.optional:
-            low, high = (low + 1, high) if self.kind is Kind.I16 else (low, high - 1)
+        if self.kind is Kind.U16:
+            low, high = 0, NA_U16 - 1 if self.optional else NA_U16
+        elif self.kind is Kind.I16:
+            low, high = NA_I16 + 1 if self.optional else NA_I16, 0x7FFF
+        else:
+            low, high = 0, 0xFFFF_FFFF
         if not low <= count <= high:
             raise WireError(
                 f"{self.name} = {value} {self.unit} does not fit its register", field=self.name, value=value
@@ -120,7 +123,6 @@ class Field:
 
 
 _EXACT_INVERSE = {0.1: 10, 0.01: 100}
-_COUNT_RANGE = {Kind.U16: (0, 0xFFFF), Kind.I16: (-0x8000, 0x7FFF), Kind.U32: (0, 0xFFFF_FFFF)}
 
 
 def _block(

@@ -112,7 +112,20 @@ def telemetry(page: Page, directory: Path) -> None:
         log = directory / "sub.log"
         with log.open("w") as out:
             listener = subprocess.Popen(
-                ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port), "-v", "-t", "cryodevice/#", "-F", "%U %t %p"],
+                [
+                    "stdbuf",
+                    "-oL",
+                    "mosquitto_sub",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    str(port),
+                    "-v",
+                    "-t",
+                    "cryodevice/#",
+                    "-F",
+                    "%U %t %p",
+                ],
                 stdout=out,
             )
             demo = subprocess.run(

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -373,3 +374,62 @@ def bed(
                 daemons.daemon.end()
             if relay is not None:
                 relay.hang_up()
+
+
+class Broker(Child):
+    """A real Mosquitto of our own on loopback, on a port that was free."""
+
+    def __init__(self, directory: Path) -> None:
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        assert program, "mosquitto is missing: apt install mosquitto"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        directory.mkdir(parents=True, exist_ok=True)
+        config = directory / "mosquitto.conf"
+        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+        super().__init__([program, "-c", str(config)], directory, "broker")
+        try:
+            until(self._listens, 10, "the broker", self.said)
+        except BaseException:
+            self.end()
+            raise
+
+    def _listens(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        assert self.running, self.said()
+        return False
+
+
+class Listener(Child):
+    """``mosquitto_sub -v`` on everything; its lines as (topic below the device, payload)."""
+
+    def __init__(self, directory: Path, port: int, device: str, name: str = "sub", *arguments: str) -> None:
+        program = shutil.which("mosquitto_sub")
+        assert program, "mosquitto_sub is missing: apt install mosquitto-clients"
+        self.base = f"cryodevice/{device}/"
+        at = ["-h", "127.0.0.1", "-p", str(port), "-V", "mqttv5", "-q", "1"]
+        super().__init__([program, *at, "-v", "-t", f"{self.base}#", *arguments], directory, name)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What has come so far; a line still being written is left out."""
+        found = []
+        for line in self.out.read_text(errors="replace").splitlines(keepends=True):
+            topic, _, payload = line.rstrip("\n").partition(" ")
+            if line.endswith("\n") and topic.startswith(self.base):
+                found.append((topic.removeprefix(self.base), payload))
+        return found
+
+    def of(self, topic: str) -> list[str]:
+        return [payload for name, payload in self.lines() if name == topic]
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """Command lines of a process's children, by pid (Linux)."""
+    found: dict[int, str] = {}
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            with suppress(OSError):
+                found[int(child)] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    return found
