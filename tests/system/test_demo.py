@@ -60,15 +60,16 @@ def listens(port: int) -> bool:
     return False
 
 
-def listen(port: int, *arguments: str) -> subprocess.Popen[str]:
+def listen(port: int, *arguments: str, out=subprocess.PIPE) -> subprocess.Popen[str]:
     command = ["stdbuf", "-oL", "mosquitto_sub", "-h", "127.0.0.1", "-p", str(port), "-F", "%U %r %t %p", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=out, text=True)
 
 
 @pytest.mark.timeout(120)
-def test_two_demos_side_by_side_and_one_after_the_other_finish_and_publish(mosquitto):
+def test_two_demos_side_by_side_and_one_after_the_other_finish_and_publish(mosquitto, tmp_path):
     with ExitStack() as stack:
-        _demos_finish_and_publish(mosquitto, lambda child: stack.enter_context(ended(child)))
+        log = stack.enter_context((tmp_path / "heard").open("w+"))
+        _demos_finish_and_publish(mosquitto, log, lambda child: stack.enter_context(ended(child)))
 
 
 @contextmanager
@@ -80,11 +81,12 @@ def ended(child: subprocess.Popen[str]):
         if child.poll() is None:
             child.kill()
         child.wait()
-        child.stdout.close()
+        if child.stdout is not None:
+            child.stdout.close()
 
 
-def _demos_finish_and_publish(mosquitto, held) -> None:
-    subscriber = held(listen(mosquitto, "-t", "cryodevice/#"))
+def _demos_finish_and_publish(mosquitto, log, held) -> None:
+    subscriber = held(listen(mosquitto, "-t", "cryodevice/#", out=log))
     first = held(demo("--duration", "20", "--broker", f"mqtt://127.0.0.1:{mosquitto}"))
     second = held(demo("--duration", "20", "--link", "tcp", "--seed", "2"))
     said = first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]
@@ -105,14 +107,16 @@ def _demos_finish_and_publish(mosquitto, held) -> None:
         "link",
     }
     subscriber.terminate()
-    lines = [line.split(" ", 3) for line in subscriber.communicate(timeout=10)[0].splitlines()]
+    subscriber.wait(10)
+    log.seek(0)
+    lines = [line.split(" ", 3) for line in log.read().splitlines()]
     by_topic: dict[str, list[tuple[float, str]]] = {}
     for at, _retained, topic, payload in lines:
         by_topic.setdefault(topic, []).append((float(at), payload))
     assert [payload for _, payload in by_topic["cryodevice/demo/status"]] == ["online", "offline"]
     readings = [at for at, _ in by_topic["cryodevice/demo/telemetry"]]
     assert 9.0 <= (len(readings) - 1) / (readings[-1] - readings[0]) <= 11.0
-    assert json.loads(by_topic["cryodevice/demo/info"][0][1])["simulated"] is True
+    assert json.loads(by_topic["cryodevice/demo/info"][-1][1])["simulated"] is True
     events = [json.loads(payload) for _, payload in by_topic["cryodevice/demo/event"]]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     kinds = [event["kind"] for event in events]
