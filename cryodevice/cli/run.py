@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 
 from cryodevice.cli.configuration import settings_for
 from cryodevice.errors import ExitCode
@@ -13,6 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # one core is plenty for the
 def main(options: argparse.Namespace) -> ExitCode:
     """Load settings, then run."""
     settings = settings_for(options.config)
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # structlog would load it to draw what we never draw: 4 MB
     from cryodevice.app import assemble, serve  # noqa: PLC0415  # settings first: a wrong file opens nothing
     from cryodevice.runtime.logs import configure_logging  # noqa: PLC0415
 

@@ -262,7 +262,7 @@ async def test_clients_past_the_limit_are_turned_away(bench: Any, monkeypatch: A
         for writer in (first, second):
             writer.close()
         async with asyncio.timeout(2):
-            while port.clients:  # noqa: ASYNC110  # the port tells nobody when a client leaves
+            while port.clients:  # the port tells nobody when a client leaves
                 await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,1 @@
+"""Measurements of the project beside the raw library or a peer, in the same run. Imports nothing by itself."""
