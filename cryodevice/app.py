@@ -176,8 +176,9 @@ async def serve(daemon: Daemon) -> ExitCode:
     try:
         safe = await supervise(loop, services)
     except BaseExceptionGroup as group:
+        wand = "was made safe" if loop.shown_safe else "did not show that it is safe"
         for error in _leaves(group):
-            _log.error("failed; the wand was made safe", error=str(error), kind=type(error).__name__, exc_info=error)
+            _log.error(f"failed; the wand {wand}", error=str(error), kind=type(error).__name__, exc_info=error)
         return ExitCode.FAILED
     finally:
         watch.stop()

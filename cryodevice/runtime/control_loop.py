@@ -69,6 +69,7 @@ class ControlLoop:
     misses: int = 0
     latest: Snapshot | None = None
     ever_claimed: bool = False
+    shown_safe: bool = False
     _core: Core = field(init=False)
     _order: Order | None = None
     _answered: Order | None = None
@@ -112,12 +113,11 @@ class ControlLoop:
                 why="daemon restart",
                 zone=self.ledger.interrupted.zone.value,
             )
-        safe = False
         try:
             await self._tick_for_ever()
         finally:
-            safe = await self._make_safe()
-        return safe
+            self.shown_safe = await self._make_safe()
+        return self.shown_safe
 
     async def _tick_for_ever(self) -> None:
         due: float = self.clock.monotonic()

@@ -85,7 +85,8 @@ class Interlock:
     needs_reading: bool = True
 
 
-_APPLYING = frozenset({SessionState.APPLYING})
+_ON_SKIN = frozenset({SessionState.APPLYING, SessionState.LIFTED})
+"""Lifted too: contact that is believed lasts longer than its flag."""
 _PRECOOL = frozenset({SessionState.PRECOOL})
 _READY = frozenset({SessionState.READY})
 _LEASED = TREATING | {SessionState.STOPPED}
@@ -173,10 +174,10 @@ TABLE: tuple[Interlock, ...] = (
               Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF, "point the wand at the skin; it must be 28 to 37 degC to start",
               "clinical note 4.3"),
     # The dose.
-    Interlock("static_dwell", "H04", _APPLYING, "static_dwell_s",
+    Interlock("static_dwell", "H04", _ON_SKIN, "static_dwell_s",
               lambda limits, zone: (-INF, static_hold_s(limits, zone)), "s", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
               "move on, or lift the wand for 10 s", "D4 of the clinical note"),
-    Interlock("step_contact", "H09", _APPLYING, "step_contact_s", _at_most("step_contact_s"), "s", Dwell.IMMEDIATE,
+    Interlock("step_contact", "H09", _ON_SKIN, "step_contact_s", _at_most("step_contact_s"), "s", Dwell.IMMEDIATE,
               Action.STOP, Clear.IDLE, "this step has had its contact time", _S),
     Interlock("zone_contact", "H09", COOLING, "zone_contact_s", _at_most("zone_contact_s"), "s", Dwell.IMMEDIATE,
               Action.STOP, Clear.IDLE, "this zone has had its contact time", _S),

@@ -16,7 +16,7 @@ from cryodevice.safety.exposure import Dose
 from cryodevice.safety.judge import judge
 from cryodevice.safety.limits import Zone, intersect
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
-from cryodevice.safety.verdict import Action, Lockout
+from cryodevice.safety.verdict import Action, Clear, Lockout
 from cryodevice.treatment import evidence, link, orders, people, proof
 from cryodevice.treatment.core import (
     Answered,
@@ -31,7 +31,6 @@ from cryodevice.treatment.core import (
     Resetting,
 )
 from cryodevice.treatment.news import Journal
-from cryodevice.treatment.orders import Ask
 from cryodevice.treatment.proof import Stage
 from cryodevice.treatment.session import READY_WITHIN_K, Seen, ended, obeyed, progressed
 from cryodevice.wire.codes import Capability, Flag, Mode
@@ -50,31 +49,30 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
 
     Args:
         core: What was remembered.
-        inputs: What is new; ``now_s`` must not be before ``core.now_s``.
+        inputs: What is new. A ``now_s`` before ``core.now_s`` counts as no time: no reading grows young by it.
         config: What does not change.
 
     Returns:
         What to remember, what to send, how urgently, and what happened.
     """
+    inputs = replace(inputs, now_s=max(inputs.now_s, core.now_s))
     journal = Journal(inputs.now_s)
     before = core
     for news in inputs.line:
         core = _taken_in(core, news, config, journal)
     core = _advanced(core, inputs)
+    if inputs.commands:
+        core = _judged(core, inputs, config)
     for command in inputs.commands:
         core = people.heeded(core, command, inputs, journal)
-    touching = _touching(core, inputs.now_s)
-    plate = core.reading.plate_cold_degc if core.reading is not None else math.nan
-    dt = Seconds(max(0.0, inputs.now_s - before.now_s))
-    core = replace(core, session=progressed(core.session, Seen(dt, touching, core.contact.believed, plate)))
+    seen = _seen(core, inputs.now_s)
+    core = replace(core, session=progressed(core.session, seen))
     core = _judged(core, inputs, config)
     judged_states = core.session.judged_states
-    core = replace(core, session=obeyed(core.session, core.verdict, touching=touching), now_s=inputs.now_s)
+    core = replace(core, session=obeyed(core.session, core.verdict, touching=seen.touching), now_s=inputs.now_s)
     core = _latched(core, journal)
     core = _rebased(before, core, inputs.now_s)
     ask = orders.wanted(core, judged_states, config)
-    if ask is Ask.RESET:
-        journal.reset_sent()
     core, order = orders.built(core, ask, config)
     journal.differences(before, core)
     record = _due(before, core)
@@ -96,19 +94,27 @@ def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> C
                     why = f"the wand's limits and the settings leave nothing between them: {error.message}"
             fresh = replace(link.connected(identity, token), rejected=why)
             journal.connected(identity, why)
-            core = replace(core, link=fresh, limits=limits, link_why="", reading=None)
-            return replace(core, unproven="", resetting=Resetting.NO, refused=None)
+            core = replace(_parted(core), link=fresh, limits=limits, link_why="", reading=None)
+            return replace(core, unproven="", refused=None)
         case Disconnected(why, rejected):
             gone = replace(core.link, rejected=why if rejected else "", claimed=False, replied_at_s=Seconds(-math.inf))
             journal.disconnected(core, why)
-            return replace(core, link=gone, link_why=why, leased=False, resetting=Resetting.NO)
+            return replace(_parted(core), link=gone, link_why=why or "the line is down")
         case Missed(sent, why):
-            if core.resetting is not Resetting.NO and sent is not None and sent.reset_key:
+            if core.resetting is Resetting.ASKED:
                 journal.add(EventKind.RESET_REFUSED, f"the reset was not answered: {why}")
                 core = replace(core, resetting=Resetting.NO)
             return replace(core, link=link.missed(core.link, sent))
         case _:
             return _replied(core, news, journal)
+
+
+def _parted(core: Core) -> Core:
+    """The controller without the wand it had: whatever comes next resumes neither session nor reset."""
+    session = core.session
+    if session.state in TREATING:
+        session = ended(session, SessionState.STOPPED, "link_lost")
+    return replace(core, session=session, leased=False, resetting=Resetting.NO)
 
 
 def _replied(core: Core, news: Answered, journal: Journal) -> Core:
@@ -141,7 +147,7 @@ def _replied(core: Core, news: Answered, journal: Journal) -> Core:
 def _advanced(core: Core, inputs: Inputs) -> Core:
     """Contact, worst-case skin and dose up to now."""
     now = inputs.now_s
-    dt = Seconds(max(0.0, now - core.now_s))
+    dt = Seconds(now - core.now_s)
     newest = next((news.reading for news in reversed(inputs.line) if isinstance(news, Answered)), None)
     identity = core.link.identity
     capabilities = identity.capabilities if identity is not None else Capability(0)
@@ -162,11 +168,11 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
 
 
 def _plate_at_worst(core: Core, now: Seconds) -> float:
-    """Plate for the estimate: as read while replies come, the lower of that and the floor over a gap."""
+    """Plate for the time since the last decision: as read while replies come, not above the floor over a gap."""
     if core.reading is None:
         return core.limits.plate_floor_degc
     plate = core.reading.plate_cold_degc
-    gap = now - core.reading.at_s
+    gap = now - min(core.reading.at_s, core.now_s)
     return plate if gap <= skin_estimate.GAP_S else min(plate, core.limits.plate_floor_degc)
 
 
@@ -198,15 +204,18 @@ def _judged(core: Core, inputs: Inputs, config: Config) -> Core:
 
 
 def _latched(core: Core, journal: Journal) -> Core:
-    """Latch the first lockout cause; later ones do not replace it."""
-    strongest = core.verdict.strongest
-    if core.lockout is not None or strongest is None or strongest.action is not Action.LOCKOUT:
+    """Latch the first lockout cause; later ones do not replace it, but what only service clears stays for service."""
+    causes = [finding for finding in core.verdict.active if finding.action is Action.LOCKOUT]
+    if not causes:
         return core
-    lockout = Lockout(
-        strongest.id, strongest.clear, strongest.value, strongest.low, strongest.high, strongest.unit, strongest.hint
-    )
-    journal.locked(lockout)
-    return replace(core, lockout=lockout, session=ended(core.session, SessionState.LOCKED, strongest.id))
+    first, lockout = causes[0], core.lockout
+    if lockout is None:
+        lockout = Lockout(first.id, first.clear, first.value, first.low, first.high, first.unit, first.hint)
+    if any(finding.clear is Clear.SERVICE for finding in causes):
+        lockout = replace(lockout, clear=Clear.SERVICE)
+    if core.lockout is None:
+        journal.locked(lockout)
+    return replace(core, lockout=lockout, session=ended(core.session, SessionState.LOCKED, first.id))
 
 
 def _rebased(before: Core, core: Core, now: Seconds) -> Core:
@@ -214,15 +223,17 @@ def _rebased(before: Core, core: Core, now: Seconds) -> Core:
     if core.session.state is not SessionState.PRECOOL or before.session.state is SessionState.PRECOOL:
         return core
     baseline = evidence.infra_red_degc(core, now)
-    identity = core.link.identity
-    if identity is None or Capability.SKIN_IR not in identity.capabilities:
+    if not math.isfinite(baseline):  # none fitted, or lost
         baseline = skin_estimate.START_UNSEEN_DEGC + 1.0
     return replace(core, estimate=skin_estimate.rebased(core.estimate, baseline, core.session.zone))
 
 
-def _touching(core: Core, now: Seconds) -> bool:
-    """The contact flag itself, from a fresh reading: what the treatment's clocks go by."""
-    return core.reading is not None and evidence.fresh(core, now) and Flag.CONTACT in core.reading.status.flags
+def _seen(core: Core, now: Seconds) -> Seen:
+    """What the treatment goes by: the contact flag itself and the plate, of a fresh reading only."""
+    dt, believed, reading = Seconds(now - core.now_s), core.contact.believed, core.reading
+    if reading is None or not evidence.fresh(core, now):
+        return Seen(dt, False, believed, math.nan)
+    return Seen(dt, Flag.CONTACT in reading.status.flags, believed, reading.plate_cold_degc)
 
 
 def _due(before: Core, core: Core) -> bool:

@@ -102,7 +102,7 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
     plates = (reading.samples[Channel.PLATE_A], reading.samples[Channel.PLATE_B])
     return {
         "boot_same": yes(identity is not None and status.boot_id == identity.boot_id),
-        "token_same": yes(status.token == core.link.token),
+        "token_same": yes(not core.link.claimed or status.token == core.link.token),
         "estop_released": NO if Flag.ESTOP in status.flags else YES,
         "tip_fitted": YES if Capability.TIP not in capabilities else tip,
         "trigger_held": flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER),

@@ -7,6 +7,7 @@ from enum import Enum
 from cryodevice.safety.phases import COOLING, SessionState
 from cryodevice.treatment.core import Config, Core
 from cryodevice.treatment.people import reset_due
+from cryodevice.treatment.program import WARMEST_PLATE_DEGC
 from cryodevice.treatment.proof import PROOF_LEASE_MS, Stage
 from cryodevice.wire.blocks import Order
 from cryodevice.wire.codes import Mode
@@ -63,8 +64,9 @@ def built(core: Core, ask: Ask, config: Config) -> tuple[Core, Order | None]:
             link, order = link.order(reading, Mode.OFF, lease_ms=PROOF_LEASE_MS)
         case Ask.RESET:
             link, order = link.order(reading, Mode.OFF, reset=True)
-        case Ask.COOL if step is not None:
-            setpoint = max(step.plate_degc, core.limits.plate_floor_degc)
+        case Ask.COOL:
+            planned = step.plate_degc if step is not None else WARMEST_PLATE_DEGC
+            setpoint = max(planned, core.limits.plate_floor_degc)
             lease = min(config.lease_ms, link.identity.lease_max_ms) if link.identity is not None else config.lease_ms
             link, order = link.order(reading, Mode.COOL, setpoint_degc=setpoint, lease_ms=lease)
             coldest = min(coldest, setpoint)

@@ -20,7 +20,10 @@ _WAND_ITSELF = "wand_tripped"
 
 
 def heeded(core: Core, command: Command, inputs: Inputs, journal: Journal) -> Core:
-    """The controller after one command; the journal says whether it was refused and why."""
+    """The controller after one command; the journal says whether it was refused and why.
+
+    ``core.verdict`` must be of ``inputs.now_s``: what a person asks is answered on what is known now.
+    """
     match command:
         case Start():
             return _start(core, command, inputs, journal)
@@ -34,7 +37,7 @@ def heeded(core: Core, command: Command, inputs: Inputs, journal: Journal) -> Co
 
 
 def reset_due(core: Core) -> bool:
-    """Whether the reset order is to be sent now: asked for, not sent yet, and the wand shows its latched trip."""
+    """Whether the reset order is to be sent now: asked for, not answered yet, and the wand shows its latched trip."""
     return core.resetting is Resetting.ASKED and _tripped(core)
 
 
@@ -61,6 +64,8 @@ def _tripped(core: Core) -> bool:
 
 def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core:
     reasons = objections(command.treatment, core.limits)
+    if any(isinstance(other, Stop) for other in inputs.commands):
+        reasons.append("a stop was asked for at the same moment")
     if core.session.state not in ENDED:
         reasons.append(f"a session is {core.session.state.value}")
     if core.lockout is not None:
@@ -101,16 +106,19 @@ def _reset(core: Core, command: Reset, inputs: Inputs, journal: Journal) -> Core
     if why:
         journal.add(EventKind.RESET_REFUSED, why, who=command.who)
         return core
-    if _tripped(core):
-        return replace(core, resetting=Resetting.ASKED)
-    return _unlocked(core, journal)
+    if not _tripped(core):
+        return _unlocked(core, journal)
+    if core.resetting is Resetting.NO:
+        journal.reset_sent()
+        core = replace(core, resetting=Resetting.ASKED)
+    return core
 
 
 def _why_not_reset(core: Core, command: Reset, inputs: Inputs) -> str:
     if core.lockout is None:
         return "nothing is locked"
     if core.lockout.clear is Clear.SERVICE and not command.service:
-        return f"{core.lockout.cause} is cleared by service only"
+        return f"the lockout by {core.lockout.cause} is cleared by service only"
     if not core.link.claimed or not fresh(core, inputs.now_s):
         return "the wand cannot be reached: " + (core.link_why or "no fresh reading")
     present = [

@@ -14,6 +14,9 @@ from cryodevice.wire.codes import Flag
 PROOF_LEASE_MS = 500
 PROOF_TOLERANCE_MS = 50
 """The lease must end this near its time (engineering default, docs/architecture.md)."""
+LONGEST_BLIND_MS = 130
+"""The end must be known to within this, or the proof begins again: one period at 10 Hz and a firmware tick, with a
+little for lateness (engineering default)."""
 _ARMED = Flag.LEASE_LIVE | Flag.RELAY_CLOSED
 
 
@@ -33,11 +36,13 @@ class Proof:
     Args:
         stage: How far it is.
         echo_uptime_ms: Device uptime of the status the arming order echoed; the lease counts from there.
+        live_ms: How long after that the lease was last seen live.
         why: Why it failed.
     """
 
     stage: Stage = Stage.ARM
     echo_uptime_ms: int = 0
+    live_ms: int = 0
     why: str = ""
 
 
@@ -50,26 +55,22 @@ def armed(proof: Proof, reading: Reading, echo_uptime_ms: int, off_current_ma: f
     """The proof after the reply to its arming order."""
     if reading.status.flags & _ARMED != _ARMED:
         return replace(proof, stage=Stage.FAILED, why="the relay did not close under a live lease")
-    return _watched(replace(proof, stage=Stage.WATCH, echo_uptime_ms=echo_uptime_ms), reading, off_current_ma)
+    return watched(replace(proof, stage=Stage.WATCH, echo_uptime_ms=echo_uptime_ms), reading, off_current_ma)
 
 
 def watched(proof: Proof, reading: Reading, off_current_ma: float) -> Proof:
     """The proof after one more status read: still live, or let go at the right time, or failed.
 
     A status is a sample, so the end is known to within the time between two: too early is seen by the first status
-    without a lease, too late by the last one with it.
+    without a lease, too late by the last one with it. Over a longer silence neither is, and the proof begins again.
     """
-    return _watched(proof, reading, off_current_ma)
-
-
-def _watched(proof: Proof, reading: Reading, off_current_ma: float) -> Proof:
     elapsed = since_ms(reading.status.uptime_ms, proof.echo_uptime_ms)
     if not abs(reading.value(Channel.DRIVE_CURRENT)) <= off_current_ma:
         return replace(proof, stage=Stage.FAILED, why="current flowed at zero power")
     if reading.status.flags & _ARMED:
         if elapsed > PROOF_LEASE_MS + PROOF_TOLERANCE_MS:
             return replace(proof, stage=Stage.FAILED, why=f"lease or relay still on after {elapsed} ms")
-        return proof
+        return replace(proof, live_ms=elapsed)
     if elapsed < PROOF_LEASE_MS - PROOF_TOLERANCE_MS:
         return replace(proof, stage=Stage.FAILED, why=f"the lease ended after {elapsed} ms, before its time")
-    return replace(proof, stage=Stage.PASSED)
+    return replace(proof, stage=Stage.PASSED) if elapsed - proof.live_ms <= LONGEST_BLIND_MS else Proof()

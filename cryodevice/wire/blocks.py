@@ -112,7 +112,8 @@ _ORDER_NAMES = {
     "boot_id": "order_boot_id",
     "token": "order_token",
 }
-_ORDER_FIELDS = tuple((name, _ORDER_NAMES.get(name, name)) for name in Order.__dataclass_fields__)
+_ATTRIBUTES = {field: name for name, field in _ORDER_NAMES.items()}
+_ORDER_ATTRIBUTES = tuple(_ATTRIBUTES.get(name, name) for name in registers.layout(registers.ORDER).names)
 
 
 def _values(block: Sequence[registers.Field], words: Sequence[int]) -> dict[str, float | int | None]:
@@ -198,4 +199,4 @@ def pack_order(order: Order) -> list[int]:
     """
     if order.token == 0 and not order.is_stop:
         raise WireError("an order that is not a stop carries a non-zero session token", order=order)
-    return registers.pack(registers.ORDER, {field: getattr(order, name) for name, field in _ORDER_FIELDS})
+    return registers.layout(registers.ORDER).write([getattr(order, name) for name in _ORDER_ATTRIBUTES])

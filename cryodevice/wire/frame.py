@@ -74,18 +74,21 @@ def cobs_decode(data: bytes) -> bytes:
     Raises:
         WireError: A zero byte inside, or a code byte that points past the end.
     """
-    pieces: list[bytes] = []
+    out = bytearray(data)
+    after_full: list[int] = []
     position, length = 0, len(data)
     while position < length:
         code = data[position]
         end = position + code
         if code == 0 or end > length:
             raise WireError("bad COBS", frame=data.hex())
-        pieces.append(data[position + 1 : end])
+        out[position] = 0  # a group's code stands where the zero between it and the group before belongs
+        if code == 0xFF and end < length:
+            after_full.append(end)  # no zero there
         position = end
-        if code != 0xFF and position < length:
-            pieces.append(DELIMITER)
-    return b"".join(pieces)
+    for end in reversed(after_full):
+        del out[end]
+    return bytes(out[1:])
 
 
 def encode_frame(frame: Frame) -> bytes:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from cryodevice.errors import WireError
 
@@ -223,9 +224,9 @@ FIELDS: Mapping[str, Field] = {field.name: field for field in (*IDENTITY, *STATU
 
 
 class Layout:
-    """One block as a whole, for reading it at every tick. Made from the rows; holds no fact of its own.
+    """One block as a whole, for moving it at every tick. Made from the rows; holds no fact of its own.
 
-    One ``struct`` call gives all counts; then only the fields that are scaled or may be missing are looked at.
+    One ``struct`` call moves all counts; only the fields that are scaled or may be missing are looked at one by one.
 
     Attributes:
         block: The rows it was made from.
@@ -263,6 +264,21 @@ class Layout:
                 inverse = _EXACT_INVERSE.get(scale)
                 values[index] = count / inverse if inverse else count * scale
         return values
+
+    def write(self, values: Sequence[float | None]) -> list[int]:
+        """Words of a block none of whose fields may be missing, from the values of all fields in table order.
+
+        Raises:
+            WireError: A value does not fit its register; found, and said, by ``pack``.
+        """
+        counts: list[Any] = list(values)
+        try:
+            for index, _, scale in self._scaled:
+                inverse = _EXACT_INVERSE.get(scale)
+                counts[index] = round(counts[index] * inverse) if inverse else round(counts[index] / scale)
+            return list(self._words.unpack(self._counts.pack(*counts)))
+        except (struct.error, TypeError, ValueError, OverflowError):
+            return pack(self.block, dict(zip(self.names, values, strict=True)))
 
 
 def layout(block: Sequence[Field]) -> Layout:

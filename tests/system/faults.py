@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.system.processes import FAULTY_DAEMON, Bed, bed
+from tests.system.processes import FAULTY_DAEMON, Bed, bed, until
 
 LEASE_S = 0.5
 WITHOUT_DAEMON_S = LEASE_S + 0.05
@@ -81,9 +81,12 @@ class Reaction:
 
 def react(cooling: Bed, fault: Fault) -> Reaction:
     """Do it to a bed that cools, and wait for the drive to go off."""
-    before = cooling.wand.truth()
-    assert before["drive_on_since_s"] is not None, "the wand was not cooling"
-    assert before["lease_live"], "the wand was not cooling"
+
+    def cools() -> dict[str, Any]:
+        truth = cooling.wand.truth()
+        return truth if cooling.cools(truth) else {}
+
+    before = until(cools, 5, "cooling", cooling.story)
     fault.act(cooling)
     after = cooling.until_off()
     assert after["drive_off_at_s"] >= before["time_s"] - RESOLUTION_S, "the drive went off before the fault"

@@ -224,7 +224,7 @@ CASES: dict[str, Case] = {
     "contact_in_precool": Case(hand(contact=True), to_precool),
     "sensor_invalid": Case(both(ALONE, disturb(plate_a_open=True))),
     "plate_under_floor": Case(plate(-5.0)),
-    "plate_under_setpoint": Case(plate(-2.6)),
+    "plate_under_setpoint": Case(plate(-3.2)),
     "plate_over_ceiling": Case(plate(33.0)),
     "plate_warm": Case(plate(31.0)),
     "channels_apart": Case(disturb(plate_b_offset_k=2.6)),

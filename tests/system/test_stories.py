@@ -122,6 +122,29 @@ def test_a_reset_clears_a_lockout_and_the_wands_trip_once_the_cause_is_gone():
     rig.until_state(S.LIFTED, 40.0)
 
 
+def test_a_reset_asked_for_twice_is_sent_once():
+    rig = tripped_by_estop()
+    rig.sim.plant.estop = False
+    rig.run(0.2)
+    rig.reset()
+    rig.reset()
+    rig.run(0.3)
+    assert rig.kinds().count(EventKind.RESET_SENT) == 1
+    assert rig.core.lockout is None
+
+
+def test_a_wand_connected_again_is_not_blamed_for_a_token_before_it_is_claimed():
+    rig = Rig()
+    rig.to_applying()
+    rig.line_up = False
+    rig.run(1.0)
+    rig.line_up, rig.identified, rig.token = True, False, 0x4321
+    count = len(rig.events)
+    rig.run(2.0)
+    assert rig.core.link.claimed
+    assert "token" not in [event.evidence.get("interlock") for event in rig.events[count:]]
+
+
 def test_a_lockout_without_a_trip_of_the_wand_clears_at_once():
     rig = Rig()
     rig.to_applying()
@@ -141,7 +164,7 @@ def test_a_lockout_only_service_clears_is_cleared_by_service_only():
     rig.run(1.0)
     assert rig.core.lockout.clear is Clear.SERVICE
     rig.reset()
-    assert "cleared by service only" in rig.last(EventKind.RESET_REFUSED).message
+    assert "service" in rig.last(EventKind.RESET_REFUSED).message
     rig.reset(service=True)
     assert "the cause is still present: dose_unknown" in rig.last(EventKind.RESET_REFUSED).message
     rig.dose_known = True

@@ -185,7 +185,11 @@ def proof_reading(after_ms: int, flags: Flag, *, start_ms: int = 10_000, drive_m
     [
         ([20, 450], 500, Stage.PASSED),
         ([20, 549], 560, Stage.PASSED),
-        ([20], 450, Stage.PASSED),
+        ([20, 400], 450, Stage.PASSED),
+        ([20, 400], 449, Stage.FAILED),
+        ([20, 370], 500, Stage.PASSED),
+        ([20, 369], 500, Stage.ARM),
+        ([20], 450, Stage.ARM),
         ([20], 449, Stage.FAILED),
         ([20, 550], 551, Stage.PASSED),
         ([20, 551], None, Stage.FAILED),

@@ -271,16 +271,16 @@ async def test_a_client_that_reads_nothing_is_disconnected(bench: Any) -> None:
         host = socket.create_connection((port.address.host, port.address.port))
         host.setblocking(False)
         gone = False
-        async with asyncio.timeout(10):
-            while not gone:
-                try:
-                    host.send(READ_STATUS * 500)
-                except BlockingIOError:
-                    pass
-                except ConnectionError:
-                    gone = True
-                await asyncio.sleep(0)
-        host.close()
+        with host:
+            async with asyncio.timeout(40):
+                while not gone:
+                    try:
+                        host.send(READ_STATUS * 500)
+                    except BlockingIOError:
+                        pass
+                    except ConnectionError:
+                        gone = True
+                    await asyncio.sleep(0)
         assert not port.clients
 
 
