@@ -103,7 +103,13 @@ def fresh_clone(page: Page, directory: Path) -> None:
     page.run('make demo DEMO_ARGS="--duration 60 --plain"', cwd=clone)
     page.run("make test", cwd=clone, most=12)
     page.run("make format lint types contracts", cwd=clone, most=30)
-    page.run('make test TEST_ARGS="--cov --cov-report=" >/dev/null && make coverage', cwd=clone, most=60)
+    subset = "tests/safety tests/treatment tests/wire tests/device tests/system/test_stories.py"
+    rows = "tests/system/test_interlock_rows.py tests/system/test_idle_contact.py"
+    page.run(
+        f".venv/bin/python -m pytest -q {subset} {rows} --cov --cov-report= | tail -1 && make coverage",
+        cwd=clone,
+        most=60,
+    )
 
 
 def telemetry(page: Page, directory: Path) -> None:

@@ -81,6 +81,7 @@ class Rig:
         self.decisions = 0
         self.true_skin_degc = 0.0
         self.reaction_s: float | None = None
+        self.acted_s: float | None = None
         self.leases: list[tuple[float, Order]] = []
 
     # -- the line ------------------------------------------------------------------------------------------------

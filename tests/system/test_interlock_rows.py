@@ -232,7 +232,7 @@ CASES: dict[str, Case] = {
     "sink_sensor": Case(both(ALONE, disturb(sink_lost=True))),
     "sink_trip": Case(sink_at(52.0)),
     "sink_warm": Case(sink_at(47.0)),
-    "fan": Case(disturb(fan_stalled=True), wait_s=2.0),
+    "fan": Case(disturb(fan_stalled=True), wait_s=0.6),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
     "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),
@@ -269,6 +269,12 @@ def first_cause(rig: Rig, row: str) -> str:
     return strongest.id if strongest is not None else ""
 
 
+def found_at(rig: Rig, row: str) -> float:
+    """When the daemon found the row active."""
+    found = (e.at_s for e in rig.events if e.kind is EventKind.INTERLOCK_ACTIVE and e.evidence["interlock"] == row)
+    return next(found)
+
+
 def budget_s(row: str) -> float:
     """Longest time from unsafe to drive zero: 250 ms and the rule's dwell, or what the case says."""
     own = CASES[row].budget_s
@@ -288,6 +294,7 @@ def check(row: str, table: tuple, seed: int = 1) -> Rig:
     budget = budget_s(row)
     rig.run(case.wait_s + max(budget, interlock.dwell.value + 0.1) + 0.1)
     assert first_cause(rig, row) == row, rig.story()
+    rig.acted_s = max(0.0, found_at(rig, row) - provoked_at - case.wait_s)
     if interlock.action is Action.WARN:
         assert rig.driving == was_driving, "a warning takes nothing away"
         return rig
