@@ -56,5 +56,6 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         lines.append("  watched only: our session token is not in force (another master, or monitoring only)")
     if status["lockout"] is not None:
         lock = status["lockout"]
-        lines.append(f"LOCKED    {lock['cause']}: {lock['hint']}; then: cryodevice reset")
+        service = " --service" if lock["clears"] == "by service" else ""
+        lines.append(f"LOCKED    {lock['cause']}: {lock['hint']}; then: cryodevice reset{service}")
     return lines

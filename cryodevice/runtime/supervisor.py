@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from cryodevice.runtime.control_loop import ControlLoop
 
 Service = Callable[[], Awaitable[None]]
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 async def supervise(loop: ControlLoop, services: Mapping[str, Service]) -> bool:

@@ -60,7 +60,7 @@ class Page:
         done = subprocess.run(
             ["sh", "-c", command],  # the commands stand in this file
             cwd=cwd,
-            env=ENVIRONMENT,
+            env={name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"},
             capture_output=True,
             text=True,
             timeout=within_s,

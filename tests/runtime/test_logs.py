@@ -108,6 +108,7 @@ def test_exceptions_are_plain_text_of_the_place_they_came_from(form: str) -> Non
 
 
 def test_a_terminal_gets_the_console_form_and_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     for variable, escaped in ((None, True), ("1", False)):
         if variable is not None:
             monkeypatch.setenv("NO_COLOR", variable)

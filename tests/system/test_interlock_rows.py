@@ -270,9 +270,9 @@ def first_cause(rig: Rig, row: str) -> str:
 
 
 def found_at(rig: Rig, row: str) -> float:
-    """When the daemon found the row active."""
-    found = (e.at_s for e in rig.events if e.kind is EventKind.INTERLOCK_ACTIVE and e.evidence["interlock"] == row)
-    return next(found)
+    """When the daemon last found the row active."""
+    found = [e.at_s for e in rig.events if e.kind is EventKind.INTERLOCK_ACTIVE and e.evidence["interlock"] == row]
+    return found[-1]
 
 
 def budget_s(row: str) -> float:
