@@ -18,8 +18,6 @@ from cryodevice.telemetry.broker_plan import MOSQUITTO_CONFIGURATION, find_mosqu
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 START_S, STOP_S = 20.0, 5.0
-_ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class BenchmarkError(Exception):
@@ -29,7 +27,7 @@ class BenchmarkError(Exception):
 @contextlib.contextmanager
 def process(arguments: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A child that is ended, and waited for, on the way out."""
-    child = subprocess.Popen(arguments, cwd=ROOT, text=True, env=_ENVIRONMENT, **options)
+    child = subprocess.Popen(arguments, cwd=ROOT, text=True, **options)
     try:
         yield child
     finally:
@@ -45,9 +43,9 @@ def process(arguments: Sequence[str], **options: Any) -> Iterator[subprocess.Pop
 
 
 @contextlib.contextmanager
-def module(name: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def module(name: str, *arguments: str, **options: Any) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A Python module as a child, and the JSON object it prints first."""
-    with process([sys.executable, "-m", name, *arguments], stdout=subprocess.PIPE) as child:
+    with process([sys.executable, "-m", name, *arguments], stdout=subprocess.PIPE, **options) as child:
         yield child, answer(child)
 
 
@@ -57,7 +55,7 @@ def answer(child: subprocess.Popen[str]) -> dict[str, Any]:
     try:
         return dict(json.loads(line))
     except ValueError as error:
-        raise BenchmarkError(f"{child.args} said {line!r} where a JSON object was expected") from error
+        raise BenchmarkError(f"{child.args!r} said {line!r} where a JSON object was expected") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +86,9 @@ class Wand:
 
 @contextlib.contextmanager
 def wand() -> Iterator[Wand]:
-    """``firmware-sim serve`` on a pty."""
-    with module(
-        "firmware_sim", "serve", "--serial", "auto", "--control", f"{HOST}:0", "--seed", "1", "--exit-with-parent"
-    ) as (_, endpoints):
+    """``firmware-sim serve`` on a pty, started as the demo starts it."""
+    arguments = ("serve", "--serial", "auto", "--control", f"{HOST}:0", "--seed", "1", "--exit-with-parent")
+    with module("firmware_sim", *arguments, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}) as (_, endpoints):
         host, port = str(endpoints["control"]).rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=STOP_S) as control:
             yield Wand(str(endpoints["serial"]), control)
@@ -157,9 +154,9 @@ def cryodevice() -> str:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time a process has used, user and system, s."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+    """Processor time of a process's living threads, user and system, s. Counted by the scheduler to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
 
 
 def memory_mb(pid: int) -> tuple[float, float]:

@@ -1,11 +1,14 @@
 """A neutral wand for both sides of the exchange measurement: a pty that answers each known request with its reply.
 
-Judges nothing and has no time: it looks the request's bytes up. Prints its port, then answers until it is ended.
+Judges nothing: it looks the request's bytes up. Prints its port, then answers until it is ended. With a baud rate as
+its argument it first waits as long as request and reply would take on a line, ten bits a byte.
 """
 
 import json
 import os
 import struct
+import sys
+import time
 import tty
 
 from cryodevice.device.serial_codec import exchange_request
@@ -15,6 +18,7 @@ from cryodevice.wire.codes import Mode
 from cryodevice.wire.frame import REPLY_BIT, Frame, FrameType, encode_frame
 from cryodevice.wire.registers import STATUS_COUNT
 
+BITS_PER_BYTE = 10
 CYCLE = 256
 """Frame sequences, and so the exchanges after which everything repeats."""
 _PLAUSIBLE = (4711, 0, 60_000, 2, 0x0177, 0, 0, 0, 812, 808, 1415, 3120, 2400, 4500, 2400, 6100, 2300, 430, 800)
@@ -37,7 +41,7 @@ def requests() -> list[bytes]:
     return [exchange_request(sequence, order(sequence)) for sequence in range(CYCLE)]
 
 
-def serve() -> None:
+def serve(baud: float) -> None:
     """Answer for ever."""
     replies = {request: reply(sequence) for sequence, request in enumerate(requests())}
     master, held = os.openpty()
@@ -49,8 +53,11 @@ def serve() -> None:
         while b"\0" in heard:
             frame, heard = heard.split(b"\0", 1)
             if frame:
-                os.write(master, replies[frame + b"\0"])
+                answer = replies[frame + b"\0"]
+                if baud > 0.0:
+                    time.sleep((len(frame) + 1 + len(answer)) * BITS_PER_BYTE / baud)
+                os.write(master, answer)
 
 
 if __name__ == "__main__":
-    serve()
+    serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0)

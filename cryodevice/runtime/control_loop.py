@@ -125,12 +125,12 @@ class ControlLoop:
             timed = await self._until(due)
             now = self.clock.monotonic()
             late = max(0.0, now - due) if timed else 0.0
+            if late > OVERRUN_PERIODS * self.period_s:
+                due = now  # what was missed is not made up for; that it was missed is judged
             await self._tick(late, timed=timed)
             if timed:
                 self.ticks += 1
                 due += self.period_s
-                if self.clock.monotonic() > due + OVERRUN_PERIODS * self.period_s:
-                    due = self.clock.monotonic()
             self.on_tick()
 
     async def _until(self, due: float) -> bool:

@@ -7,7 +7,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["startup", "virtual"])
+@pytest.mark.parametrize("name", ["startup", "simulator"])
 def test_a_measurement_runs_and_prints_its_table(name):
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", name, "--quick"],
