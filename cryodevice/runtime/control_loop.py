@@ -81,8 +81,8 @@ class ControlLoop:
 
     def __post_init__(self) -> None:
         now = self.clock.monotonic()
-        start = skin_estimate.START_UNSEEN_DEGC if self.ledger.dose.past else skin_estimate.START_DEGC
-        self._core = initial(self.config, now, skin_estimate.begin(now, start), self.ledger.dose, self.ledger.lockout)
+        estimate = skin_estimate.resumed(self.ledger.dose.past, now)
+        self._core = initial(self.config, now, estimate, self.ledger.dose, self.ledger.lockout)
 
     def command(self, command: Command) -> None:
         """Hand in what a person asked; it is decided on at once, not at the next tick."""
