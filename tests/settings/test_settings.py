@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from cryodevice.settings.sections import File
 from cryodevice.settings.source import MAX_BYTES
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "cryodevice.toml"
+_NOBODY = 65534
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -339,12 +341,19 @@ def test_what_is_no_settings_file_is_said_so(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, "#" * MAX_BYTES)).limits == default_settings().limits
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_said_so(tmp_path: Path) -> None:
-    path = write(tmp_path, "")
-    path.chmod(0)
-    with pytest.raises(SettingsError, match="Permission denied"):
-        load_settings(path)
+def test_an_unreadable_file_is_said_so() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder), "")
+        path.chmod(0)
+        Path(folder).chmod(0o755)
+        user = os.geteuid()
+        if user == 0:  # root may read everything
+            os.seteuid(_NOBODY)
+        try:
+            with pytest.raises(SettingsError, match="Permission denied"):
+                load_settings(path)
+        finally:
+            os.seteuid(user)
 
 
 def test_the_state_directory(tmp_path: Path) -> None:
