@@ -22,7 +22,7 @@ from cryodevice.telemetry.connection import Connection, NoAnswerError, VersionRe
 from cryodevice.telemetry.feed import Feed, Message
 from cryodevice.telemetry.pacing import Backoff, VersionChoice
 from cryodevice.telemetry.payloads import PublisherStatistics
-from cryodevice.telemetry.topics import BASE, DELIVERY, OFFLINE, Topic, full_topic
+from cryodevice.telemetry.topics import BASE, DELIVERY, DOWN, OFFLINE, Topic, full_topic
 
 SEND_TIMEOUT_S = 5.0
 """A publish not acknowledged by then is a broken connection (engineering default)."""
@@ -179,11 +179,12 @@ class Publisher:
             self._note(aiomqtt.MqttError(f"{message.topic}: {refusal}"))
 
     async def _farewell(self, connection: Connection) -> None:
-        """Last events, ``offline``, goodbye. Too slow a broker publishes the last will instead: the same word."""
+        """Last events, link ``down``, ``offline``, goodbye. Too slow a broker publishes the last will: the same word."""
 
         async def say() -> None:
             with contextlib.suppress(aiomqtt.MqttError):
                 await self._feed.backlog(partial(self._send, connection))
+                await self._send(connection, Message(Topic.LINK, DOWN.encode()))
                 await self._send(connection, Message(Topic.STATUS, OFFLINE.encode()))
                 await connection.close()
 
