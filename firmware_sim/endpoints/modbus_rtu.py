@@ -87,9 +87,9 @@ class RtuFramer:
         self.bad_frames = 0
 
     @property
-    def pending(self) -> bool:
-        """Whether bytes lie here that only silence can judge."""
-        return bool(self._buffer)
+    def pending(self) -> int:
+        """How many bytes lie here that more bytes or silence must judge; 256 at most."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that are known to be complete, CRC included."""
