@@ -109,5 +109,7 @@ class SerialWand(LinkWand):
         if not heard:
             return "nothing comes back: wrong port, wrong baud rate, or the wand has no power?"
         if stray:
-            return f"{stray} good frames came and none answers: does the line echo, or is another program talking to it?"
+            return (
+                f"{stray} good frames came and none answers: does the line echo, or is another program talking to it?"
+            )
         return f"{heard} bytes came and no good frame: wrong baud rate, or not a wand?"
