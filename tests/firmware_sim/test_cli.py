@@ -47,7 +47,7 @@ def ask(host: Any, request: Any) -> Any:
 def test_serve_prints_one_line_after_the_first_tick_runs_and_ends_with_0(number: Any) -> None:
     everything = ("--serial", "auto", "--serial-tcp", "127.0.0.1:0", "--control", "localhost:0", "--seed", "5")
     with serving(*everything) as (process, where):
-        assert set(where) == {"serial", "serial_tcp", "control", "pid", "simulated"}
+        assert set(where) == {"serial", "serial_tcp", "modbus_rtu", "modbus_tcp", "control", "pid", "simulated"}
         assert (where["pid"], where["simulated"]) == (process.pid, True)
         with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
             status = ask(host, encode_frame(Frame(3, 1, b"")))
