@@ -14,22 +14,12 @@ from cryodevice.device.modbus_codec import EXCEPTION_BIT, Request
 from cryodevice.errors import WireError
 from cryodevice.quantities import Seconds
 
-QUIET_S = Seconds(0.15)
-"""Silence kept on RTU after an exchange went wrong: longer than the slowest reply (MODBUS-13)."""
-_FIXED_GAP_S = 0.001_75
-_FIXED_GAP_ABOVE_BAUD = 19_200
-_GAP_BITS = 3.5 * 11
 _KEPT = 300
 """Bytes kept to explain a silence, more than the longest frame."""
 _EXCEPTION_SIZE = 5
 _HEADER = struct.Struct(">HHHB")
 _LEAST, _MOST = 3, 254
 """What the length in a TCP header may be: unit, function and one byte more; at most 253 bytes of function and data."""
-
-
-def silence_s(baud: int) -> Seconds:
-    """The 3.5 characters of silence that part two RTU frames, s: fixed above 19200 baud, as the standard has it."""
-    return Seconds(_FIXED_GAP_S if baud > _FIXED_GAP_ABOVE_BAUD else _GAP_BITS / baud)
 
 
 class Framing(Protocol):
@@ -69,7 +59,7 @@ class RtuFraming:
 
     Args:
         unit: The wand's unit id.
-        gap_s: Silence between frames, see ``silence_s``.
+        gap_s: Silence between frames, see ``wire.modbus.silence_s``.
     """
 
     numbered = False

@@ -14,13 +14,14 @@ from typing import TypeVar
 
 from cryodevice.device import modbus_codec as codec
 from cryodevice.device.link_wand import LinkWand, loop_time
-from cryodevice.device.modbus_framing import QUIET_S, Framing
+from cryodevice.device.modbus_framing import Framing
 from cryodevice.device.wand import Counters
 from cryodevice.errors import LinkClosedError, LinkTimeoutError, PortUnavailableError
 from cryodevice.quantities import Seconds
 from cryodevice.safety.readings import Reading, read
 from cryodevice.transport.link import Link
 from cryodevice.wire.blocks import Identity, Order, Status
+from cryodevice.wire.modbus import QUIET_S
 
 Value = TypeVar("Value")
 
@@ -159,7 +160,8 @@ class ModbusWand(LinkWand):
 
     def _why_nobody(self, heard: int, stray: int) -> str:
         if not heard:
-            return "nothing comes back: wrong port, wrong baud rate or unit id, or the wand has no power?"
+            where = "wrong port or unit id" if self._framing.numbered else "wrong port, wrong baud rate or unit id"
+            return f"nothing comes back: {where}, or the wand has no power?"
         if self._came:
             return f"{self._came}: is link.unit right, and is this the wand's line?"
         if stray:
