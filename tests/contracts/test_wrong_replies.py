@@ -30,7 +30,7 @@ from cryodevice.wire.frame import Frame, encode_frame
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.contracts.conftest import Noise, Peer
+    from tests.contracts.peers import Noise, Peer
 
 Truth = Callable[[Order], Status]
 TICK = Seconds(0.04)  # the deadline of one exchange at 20 Hz
