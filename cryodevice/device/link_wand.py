@@ -67,6 +67,12 @@ class LinkWand(ABC):
                 except LinkTimeoutError as error:
                     if loop_time() >= deadline_s:
                         raise self._nobody(timeout_s, before, heard_before) from error
+        except LinkClosedError as error:
+            self.close()
+            raise LinkClosedError(
+                f"{error.message}, when asked who it is: is something else on that port, or is link.kind another?",
+                **error.evidence,
+            ) from error
         except BaseException:
             self.close()
             raise

@@ -20,7 +20,7 @@ from cryodevice.transport import open_link
 from cryodevice.wire.blocks import Order, Status
 from cryodevice.wire.modbus import silence_s
 from tests.contracts.modbus_peer import MbapPeer, ModbusPeer, RtuPeer
-from tests.contracts.peers import IDENTITY, RESTING, Noise, Peer, PtyPeer, TcpPeer, truth_for
+from tests.contracts.peers import IDENTITY, RESTING, Peer, PtyPeer, TcpPeer, truth_for
 from tests.contracts.relay import PtyRelay, Relay, TcpRelay
 from tests.fakes.wand import FakeWand
 
@@ -191,11 +191,6 @@ async def relayed(line: str, relay: Relay) -> AsyncIterator[SerialWand | ModbusW
     wand = wand_on(line, relay.port)
     yield wand
     wand.close()
-
-
-@pytest.fixture
-def make_noise() -> type[Noise]:
-    return Noise
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A line between a wand object and the simulator that can be slow, noisy, deaf or unplugged. Knows no protocol."""
+"""A line between a wand object and the simulator that can be unplugged, or dead in one way. Knows no protocol."""
 
 import asyncio
 import os
@@ -11,25 +11,16 @@ class Relay:
     """What both kinds share.
 
     Attributes:
-        delay_s: Each way, so that a round trip takes twice as long.
-        spoil: Applied to every piece, each way.
-        dead: Nothing passes and nobody is told.
+        dead: Ways, ``to_wand`` and ``to_host``, in which nothing passes and nobody is told.
     """
 
     port: str
 
     def __init__(self) -> None:
-        self.delay_s = 0.0
-        self.spoil: Callable[[bytes], bytes] = bytes
-        self.dead = False
+        self.dead: set[str] = set()
 
-    def passed(self, data: bytes, onward: Callable[[bytes], None]) -> None:
-        data = self.spoil(data)
-        if self.dead:
-            return
-        if self.delay_s:
-            asyncio.get_running_loop().call_later(self.delay_s, onward, data)
-        else:
+    def passed(self, way: str, data: bytes, onward: Callable[[bytes], None]) -> None:
+        if way not in self.dead:
             onward(data)
 
     async def plug(self) -> None:
@@ -76,10 +67,10 @@ class PtyRelay(Relay):
         self._wand = -1
 
     def _from_host(self) -> None:
-        self.passed(os.read(self._master, 4096), self._to_wand)
+        self.passed("to_wand", os.read(self._master, 4096), self._to_wand)
 
     def _from_wand(self) -> None:
-        self.passed(os.read(self._wand, 4096), self._to_host)
+        self.passed("to_host", os.read(self._wand, 4096), self._to_host)
 
     def _to_wand(self, data: bytes) -> None:
         if self._wand >= 0:
@@ -109,18 +100,18 @@ class TcpRelay(Relay):
         wand_in, wand_out = await asyncio.open_connection(*self._upstream)
         self._writers |= {host_out, wand_out}
         try:
-            await asyncio.gather(self._pump(host_in, wand_out), self._pump(wand_in, host_out))
+            await asyncio.gather(self._pump("to_wand", host_in, wand_out), self._pump("to_host", wand_in, host_out))
         finally:
             self._writers -= {host_out, wand_out}
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, way: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         def onward(data: bytes) -> None:
             if not sink.is_closing():
                 sink.write(data)
 
         try:
             while data := await source.read(4096):
-                self.passed(data, onward)
+                self.passed(way, data, onward)
         except ConnectionError:
             pass
         finally:
