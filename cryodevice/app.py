@@ -10,23 +10,25 @@ import structlog
 
 from cryodevice import __version__
 from cryodevice.console.local_socket import SOCKET_NAME, LocalSocket
+from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
 from cryodevice.records import SqliteExposureStore
 from cryodevice.runtime.bus import Bus, Subscription
-from cryodevice.runtime.clock import SystemClock
+from cryodevice.runtime.clock import Clock, SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
 from cryodevice.runtime.liveness import LoopWatch, freeze_gc
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
 from cryodevice.safety.events import EventKind
-from cryodevice.settings import Settings
+from cryodevice.settings import TCP_PORTS, Settings
 from cryodevice.telemetry.broker import RunningBroker, start_broker
 from cryodevice.telemetry.publisher import Publisher
 from cryodevice.transport import open_link
 from cryodevice.treatment.core import Config
+from cryodevice.wire.modbus import silence_s
 
 _log = structlog.get_logger("cryodevice")
 _WARNINGS = frozenset(
@@ -73,7 +75,22 @@ class Daemon:
 def wand_url(settings: Settings) -> str:
     """Where the wand is, as the transport reads it."""
     link = settings.link
-    return f"socket://{link.host}:{link.tcp_port}" if link.kind == "tcp" else link.port
+    host = f"[{link.host}]" if ":" in link.host else link.host
+    return f"socket://{host}:{link.tcp_port}" if link.kind in TCP_PORTS else link.port
+
+
+def wand_of(settings: Settings, clock: Clock) -> Wand:
+    """The driver for the wand of these settings. Opens nothing."""
+    link = settings.link
+    line = open_link(wand_url(settings), baud=link.baud)
+    if link.kind in {"serial", "tcp"}:
+        return SerialWand(line, clock.monotonic)
+    from cryodevice.device.modbus_framing import RtuFraming, TcpFraming  # noqa: PLC0415  # pymodbus only where spoken
+    from cryodevice.device.modbus_wand import ModbusWand  # noqa: PLC0415
+
+    tcp = link.kind == "modbus-tcp"
+    framing = TcpFraming(link.unit) if tcp else RtuFraming(link.unit, silence_s(link.baud))
+    return ModbusWand(line, framing, clock.monotonic)
 
 
 async def assemble(settings: Settings) -> Daemon:
@@ -94,11 +111,10 @@ async def assemble(settings: Settings) -> Daemon:
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
     ledger = await asyncio.to_thread(store.load)
-    wand = SerialWand(open_link(wand_url(settings), baud=settings.link.baud), clock.monotonic)
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
-        connection=Connection(wand, clock, Seconds(settings.control.exchange_deadline_s)),
+        connection=Connection(wand_of(settings, clock), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
         config=Config(
             limits=settings.limits,
@@ -147,6 +163,7 @@ async def serve(daemon: Daemon) -> ExitCode:
         "watching",
         version=__version__,
         wand=wand_url(daemon.settings),
+        link=daemon.settings.link.kind,
         device=daemon.settings.device.id,
         state=str(daemon.settings.state_dir),
         settings=daemon.settings.source,

@@ -32,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = add("demo", "run one simulated treatment from start to end; needs nothing")
     demo.add_argument("--duration", type=float, default=60.0, metavar="S", help="about how long, 20 to 600 s")
     demo.add_argument("--broker", metavar="URL", help="mqtt://HOST[:PORT] of a broker to use instead of an own one")
-    demo.add_argument("--link", choices=["serial", "tcp"], default="serial", help="how to reach the simulated wand")
+    links = ["serial", "tcp", "modbus-rtu", "modbus-tcp"]
+    demo.add_argument("--link", choices=links, default="serial", help="how to reach the simulated wand")
     demo.add_argument("--seed", type=int, default=1, help="seed of the simulated wand's sensors")
     demo.add_argument("--plain", action="store_true", help="one line a second instead of a live view")
     add("run", "watch a wand until told to end", config=True)
