@@ -81,6 +81,7 @@ async def assemble(settings: Settings) -> Daemon:
 
     Raises:
         StoreError: Another daemon holds the state directory, or it cannot be made.
+        NewerStateError: A newer program wrote the state directory.
         BrokerError: The embedded broker does not start.
     """
     clock = SystemClock()
@@ -94,6 +95,8 @@ async def assemble(settings: Settings) -> Daemon:
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
     ledger = await asyncio.to_thread(store.load)
+    if store.upgraded_from is not None:
+        _log.warning("records brought to the present schema", copy=str(store.upgraded_from))
     wand = SerialWand(open_link(wand_url(settings), baud=settings.link.baud), clock.monotonic)
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
