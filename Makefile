@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 CAMPAIGN_ARGS ?=
 
-.PHONY: help demo test coverage check format lint types contracts bench campaign broker clean
+.PHONY: help demo test coverage check format lint types contracts bench campaign broker analyzer deb clean
 
 help:
 	@echo "make demo      run a simulated treatment, start to end  (DEMO_ARGS=\"--duration 60\")"
@@ -25,10 +25,13 @@ $(STAMP): pyproject.toml
 broker:
 	@sh scripts/ensure-mosquitto.sh
 
+analyzer:
+	@sh scripts/ensure-systemd.sh
+
 demo: $(STAMP)
 	@$(BIN)/cryodevice demo $(DEMO_ARGS)
 
-test: $(STAMP) broker
+test: $(STAMP) broker analyzer
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
 
 format: $(STAMP)

@@ -1,8 +1,9 @@
 """The composition root: the only place that names a concrete driver, link or store, and puts the daemon together."""
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from cryodevice.runtime.clock import Clock, SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
 from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.pulse import ANSWER_LIMIT_S, Pings
+from cryodevice.runtime.service_manager import LOOK_EVERY_S, Notifier, ServiceManager, of_this_process
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
 from cryodevice.safety.events import EventKind
 from cryodevice.settings import TCP_PORTS, Settings
 from cryodevice.telemetry.broker import RunningBroker, start_broker
-from cryodevice.telemetry.publisher import Publisher
+from cryodevice.telemetry.publisher import Publisher, longest_wait_s
 from cryodevice.transport import open_link
 from cryodevice.treatment.core import Config
 from cryodevice.wire.modbus import silence_s
@@ -57,6 +60,9 @@ class Daemon:
         store: Durable exposure.
         broker: The embedded broker, if one was started.
         publisher: Telemetry, if it is on.
+        notifier: The service manager that started this process, taken from the environment before any child is.
+        pings: Asks each service whether it still comes round.
+        extra: More services.
     """
 
     settings: Settings
@@ -64,6 +70,8 @@ class Daemon:
     store: SqliteExposureStore
     broker: RunningBroker | None = None
     publisher: Publisher | None = None
+    notifier: Notifier = field(default_factory=of_this_process)
+    pings: Pings = field(default_factory=Pings)
     extra: dict[str, Service] = field(default_factory=dict)
 
     @property
@@ -98,6 +106,7 @@ async def assemble(settings: Settings) -> Daemon:
 
     Raises:
         StoreError: Another daemon holds the state directory, or it cannot be made.
+        NewerStateError: A newer program wrote the state directory.
         BrokerError: The embedded broker does not start.
     """
     clock = SystemClock()
@@ -111,6 +120,8 @@ async def assemble(settings: Settings) -> Daemon:
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
     ledger = await asyncio.to_thread(store.load)
+    if store.upgraded_from is not None:
+        _log.warning("records brought to the present schema", copy=str(store.upgraded_from))
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
@@ -149,7 +160,14 @@ async def _telemetry(daemon: Daemon) -> None:
         mqtt = mqtt.at(daemon.broker.host, daemon.broker.port)
         _log.info("embedded broker", kind=daemon.broker.kind, host=mqtt.host, port=mqtt.port)
     loop = daemon.loop
-    daemon.publisher = Publisher(mqtt, daemon.settings.device.id, loop.snapshots, loop.events, loop.clock)
+    daemon.publisher = Publisher(
+        mqtt,
+        daemon.settings.device.id,
+        loop.snapshots,
+        loop.events,
+        loop.clock,
+        on_turn=daemon.pings.of("publisher", longest_wait_s(mqtt) + ANSWER_LIMIT_S),
+    )
 
 
 async def serve(daemon: Daemon) -> ExitCode:
@@ -181,9 +199,12 @@ async def serve(daemon: Daemon) -> ExitCode:
     watch = LoopWatch(on_stall=stalled, on_recovered=recovered)
     loop.on_tick = watch.beat
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
+    turns = {name: daemon.pings.of(name) for name in ("event log", "local socket")}
+    local = LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events, turns["local socket"])
     services: dict[str, Service] = {
-        "event log": lambda: _log_events(happened),
-        "local socket": LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events).serve,
+        "event log": lambda: _log_events(happened, turns["event log"]),
+        "local socket": local.serve,
+        "service manager": ServiceManager(daemon.notifier, loop, daemon.pings).run,
         **daemon.extra,
     }
     if daemon.publisher is not None:
@@ -212,10 +233,13 @@ async def _put_away(daemon: Daemon) -> None:
         await daemon.broker.stop()
 
 
-async def _log_events(happened: Subscription[NumberedEvent]) -> None:
+async def _log_events(happened: Subscription[NumberedEvent], on_turn: Callable[[], None]) -> None:
     try:
-        async for numbered in happened:
-            _log_event(numbered)
+        while True:
+            on_turn()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    _log_event(await happened.get())
     finally:
         for numbered in happened.drain():
             _log_event(numbered)

@@ -80,5 +80,11 @@ class StoreError(CryodeviceError):
     """The durable store cannot be read or written; treatment is locked until it can."""
 
 
+class NewerStateError(StoreError):
+    """The state directory was written by a newer program; nothing was touched. A wrong installation, not damage."""
+
+    exit_code = ExitCode.USAGE
+
+
 class BrokerError(CryodeviceError):
     """The MQTT broker cannot be started or reached."""

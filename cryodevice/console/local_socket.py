@@ -22,6 +22,8 @@ from cryodevice.settings.treatment_file import treatment_from
 from cryodevice.treatment.core import Command, Reset, Start, Stop
 
 SOCKET_NAME = "control.sock"
+TURN_S = 0.2
+"""How often the server shows that it is there, s (engineering default)."""
 MAX_LINE = 65_536
 ANSWER_WITHIN_S = 3.0
 IDLE_S = 60.0
@@ -49,12 +51,14 @@ class LocalSocket:
         command: Hands a command to the control loop.
         latest: The newest snapshot, None before the first.
         events: Where the answers to commands come from.
+        on_turn: Called again and again while connections are taken, for liveness.
     """
 
     path: Path
     command: Callable[[Command], None]
     latest: Callable[[], Snapshot | None]
     events: Bus[NumberedEvent]
+    on_turn: Callable[[], None] = lambda: None
     _clients: int = 0
 
     async def serve(self) -> None:
@@ -75,7 +79,9 @@ class LocalSocket:
             raise StoreError(f"cannot make the command socket {self.path}: {error}", path=str(self.path)) from error
         try:
             async with server:
-                await server.serve_forever()
+                while server.is_serving():
+                    self.on_turn()
+                    await asyncio.sleep(TURN_S)
         finally:
             with contextlib.suppress(OSError):
                 self.path.unlink()

@@ -13,9 +13,10 @@ from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
-from cryodevice.errors import QuantityError, StoreError
+from cryodevice import __version__
+from cryodevice.errors import NewerStateError, QuantityError, StoreError
 from cryodevice.quantities import Seconds
-from cryodevice.records import ledger_file, schema
+from cryodevice.records import ledger_file, schema, upgrade
 from cryodevice.records.schema import StoredSession
 from cryodevice.records.writer import GroupWriter, Write
 from cryodevice.runtime.ports import Ledger, OpenSession, SessionRecord
@@ -57,6 +58,9 @@ class SqliteExposureStore:
         wall: Seconds since 1970 UTC.
         client: Whose dose ``load`` returns.
         boot: Boot id and seconds since boot; ages records within one boot, where the wall clock may be set.
+
+    Attributes:
+        upgraded_from: Copy of the older ledger that ``load`` has brought to the present schema, None otherwise.
     """
 
     def __init__(
@@ -77,23 +81,29 @@ class SqliteExposureStore:
         self._durable_at_s = Seconds(-math.inf)
         self._refused = ""
         self._failure = "the exposure store is not open"
+        self.upgraded_from: Path | None = None
 
     def load(self) -> Ledger:
         """Take the file, check all of it, read it, and durably close a session that a crash left open.
 
         Raises:
             StoreError: Another process holds the ledger, or this store was opened before.
+            NewerStateError: A newer program wrote the ledger; nothing was touched.
         """
         if self._lock is not None:
             raise StoreError(f"{self._path} is already open", path=str(self._path))
+        ledger_file.refuse_newer(self._path)
         try:
             self._lock = ledger_file.hold(self._path)
+            ledger_file.refuse_newer(self._path)  # again, now that nobody can change it
             if ledger_file.is_new(self._path):
                 ledger_file.create(self._path, self._wall())
+            self.upgraded_from = upgrade.bring_up(self._path)
             contents = ledger_file.read(self._path)
             ledger_file.mark(self._path)
         except StoreError as error:
-            if self._lock is None:
+            if self._lock is None or isinstance(error, NewerStateError):
+                self.close()
                 raise
             self._failure = error.message
             return Ledger(known=False, why_unknown=error.message)
@@ -159,6 +169,8 @@ class SqliteExposureStore:
         self._writer.start()
         sessions = [_closed_after_crash(session) for session in contents.sessions]
         interrupted = [closed for closed, was in zip(sessions, contents.sessions, strict=True) if closed is not was]
+        if contents.written_by != __version__:
+            self._writer.submit(Write(lambda connection: schema.sign(connection, __version__)))
         for session in interrupted:
             self._submit_stored(session, lambda: None)
         self._writer.flush(CLOSE_S)

@@ -8,11 +8,14 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from cryodevice.errors import StoreError
+from cryodevice import __version__
+from cryodevice.errors import NewerStateError, StoreError
 from cryodevice.records import schema, wal_check
 from cryodevice.records.schema import APPLICATION_ID, SCHEMA_VERSION, StoredSession
 from cryodevice.safety.verdict import Lockout
@@ -32,6 +35,7 @@ class Contents:
 
     sessions: tuple[StoredSession, ...] = ()
     lockout: Lockout | None = None
+    written_by: str = ""
 
 
 def marker(path: Path) -> Path:
@@ -84,10 +88,10 @@ def create(path: Path, wall_s: float) -> None:
             f"PRAGMA journal_mode=WAL; BEGIN; PRAGMA application_id={APPLICATION_ID}; "
             f"PRAGMA user_version={SCHEMA_VERSION}; {schema.TABLES} COMMIT;"
         )
-        connection.execute("INSERT INTO meta VALUES (?, ?)", (SCHEMA_VERSION, wall_s))
-    _sync(draft)
+        connection.execute("INSERT INTO meta VALUES (?, ?, ?)", (SCHEMA_VERSION, wall_s, __version__))
+    sync(draft)
     draft.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def mark(path: Path) -> None:
@@ -98,18 +102,49 @@ def mark(path: Path) -> None:
     """
     if not marker(path).exists():
         marker(path).write_text(f"A dose ledger was created here: {path.name}. Its loss locks treatment.\n")
-        _sync(marker(path))
-        _sync(path.parent)
+        sync(marker(path))
+        sync(path.parent)
 
 
 def read(path: Path) -> Contents:
     """Check and read a ledger over a read-only connection; its bytes stay as they are.
 
     Raises:
-        StoreError: Missing, damaged, newer than this program, or unreadable; the sentence names the file.
+        StoreError: Missing, damaged, of another schema, or unreadable; the sentence names the file.
+    """
+    with said_of(path), connect_to_read(path) as connection:
+        check(connection, SCHEMA_VERSION)
+        return Contents(
+            schema.read_sessions(connection), schema.read_lockout(connection), schema.read_signature(connection)
+        )
+
+
+def refuse_newer(path: Path) -> None:
+    """Refuse a ledger that a newer program wrote; its bytes stay as they are. Damage is for ``read`` to find.
+
+    Raises:
+        NewerStateError: It is newer; names both programs and what to do.
+    """
+    if (newer := _newer(path)) is None:
+        return
+    schema_version, writer = newer
+    raise NewerStateError(
+        f"{path} was written by {writer} (ledger schema {schema_version}) and this is cryodevice {__version__} (schema "
+        f"{SCHEMA_VERSION}), which cannot read it: nothing was started or touched. Install {writer} or a later one "
+        "again; the way back to an older one is in docs/operations.md",
+        path=str(path),
+    )
+
+
+@contextlib.contextmanager
+def said_of(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong with a ledger into one sentence that names it.
+
+    Raises:
+        StoreError: Anything at all went wrong.
     """
     try:
-        return _read(path)
+        yield
     except sqlite3.OperationalError as error:
         raise StoreError(
             f"{path} cannot be read ({error}): check the disk, its free space and the permissions of the directory, "
@@ -166,51 +201,79 @@ def quarantine(path: Path, now: datetime | None = None) -> Path:
         ):
             if file.exists():
                 file.rename(target)
-                _sync(path.parent)
+                sync(path.parent)
         return aside
     finally:
         os.close(held)
 
 
-def _read(path: Path) -> Contents:
+@contextlib.contextmanager
+def connect_to_read(path: Path, *, leave: bool = True) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a ledger whose write-ahead log has lost nothing.
+
+    Args:
+        path: The ledger.
+        leave: Whether SQLite may leave an empty log and its index beside the file, as it does when it takes a lock.
+
+    Raises:
+        StoreError: The file is gone, or its log is damaged.
+    """
     if not path.exists():
         raise StoreError("the ledger was here and is gone")
     log = path.with_name(path.name + "-wal")
     if log.exists() and (wrong := wal_check.damage(log.read_bytes())):
         raise StoreError(wrong)
+    how = "mode=ro" if leave or log.exists() else "mode=ro&immutable=1"
     with contextlib.closing(
-        sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_S)
+        sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None, timeout=BUSY_S)
     ) as connection:
-        _check(connection)
-        return Contents(schema.read_sessions(connection), schema.read_lockout(connection))
+        yield connection
 
 
-def _check(connection: sqlite3.Connection) -> None:
-    found = {
-        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("application_id", "user_version", "journal_mode")
-    }
-    if found["user_version"] > SCHEMA_VERSION:
-        raise StoreError(
-            f"written by a newer cryodevice (schema {found['user_version']}, this one knows {SCHEMA_VERSION})"
-        )
-    wanted = {"application_id": APPLICATION_ID, "user_version": SCHEMA_VERSION, "journal_mode": "wal"}
+def check(connection: sqlite3.Connection, version: int) -> None:
+    """Whether this is a whole ledger of the schema given.
+
+    Raises:
+        StoreError: It is not; says why.
+    """
+    found = {name: pragma(connection, name) for name in ("application_id", "user_version", "journal_mode")}
+    wanted = {"application_id": APPLICATION_ID, "user_version": version, "journal_mode": "wal"}
     if found != wanted:
         raise StoreError(f"not a sound exposure ledger ({found})")
     problems = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
     if problems != ["ok"]:
         raise StoreError(f"damaged ({'; '.join(map(str, problems))})")
-    if connection.execute("SELECT schema_version FROM meta").fetchall() != [(SCHEMA_VERSION,)]:
+    if connection.execute("SELECT schema_version FROM meta").fetchall() != [(version,)]:
         raise StoreError("damaged (its schema version is missing)")
 
 
-def _beside(path: Path) -> tuple[Path, ...]:
-    return tuple(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)
+def pragma(connection: sqlite3.Connection, name: str) -> Any:
+    """One value SQLite keeps of a file."""
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or a directory is on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _newer(path: Path) -> tuple[int, str] | None:
+    """Schema and writer of a ledger that is beyond this program; None for anything else, damage included."""
+    with contextlib.suppress(sqlite3.Error, StoreError, OSError), connect_to_read(path, leave=False) as connection:
+        found = pragma(connection, "user_version")
+        if pragma(connection, "application_id") != APPLICATION_ID or found <= SCHEMA_VERSION:
+            return None
+        if connection.execute("SELECT schema_version FROM meta").fetchall() != [(found,)]:
+            return None  # a damaged number, not another program's
+        with contextlib.suppress(sqlite3.Error):
+            return found, f"cryodevice {schema.read_signature(connection)}"
+        return found, "a newer cryodevice"
+    return None
+
+
+def _beside(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + suffix) for suffix in _SIDE_FILES)

@@ -4,6 +4,9 @@ Pure translation between records and rows; opens no file, starts no thread and r
 
 SQLite finds a broken page but not a flipped bit inside a number, so every row carries a CRC-32 over its values (a
 session's row over its zone rows too). A row whose CRC is wrong makes the whole ledger unknown, never a smaller dose.
+
+``meta`` keeps ``schema_version`` and ``written_by`` in every schema from 2 on, so that an older program can say which
+one it would take to read the file.
 """
 
 import json
@@ -20,12 +23,13 @@ from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Clear, Lockout
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x4357_4558
 """``PRAGMA application_id`` of a ledger: "CWEX"."""
 
 TABLES = """
-CREATE TABLE meta (schema_version INTEGER NOT NULL, created_wall_s REAL NOT NULL) STRICT;
+CREATE TABLE meta (
+  schema_version INTEGER NOT NULL, created_wall_s REAL NOT NULL, written_by TEXT NOT NULL DEFAULT '') STRICT;
 CREATE TABLE session (
   session_id TEXT PRIMARY KEY, client TEXT NOT NULL, zone TEXT NOT NULL, coldest_plate_degc REAL,
   started_wall_s REAL NOT NULL, updated_wall_s REAL NOT NULL, boot_id TEXT NOT NULL, updated_boot_s REAL NOT NULL,
@@ -124,6 +128,16 @@ def lockout_row(lockout: Lockout | None, wall_s: float) -> tuple[Value, ...]:
             _text(lockout.hint),
         )
     return (*row, _crc(row))
+
+
+def sign(connection: Connection, program: str) -> None:
+    """Say which program writes from now on, inside the caller's transaction."""
+    connection.execute("UPDATE meta SET written_by = ?", (program,))
+
+
+def read_signature(connection: Connection) -> str:
+    """Version of the program that wrote last; empty when a schema before 2 could not say."""
+    return str(connection.execute("SELECT written_by FROM meta").fetchone()[0])
 
 
 def write_session(connection: Connection, rows: SessionRows) -> None:

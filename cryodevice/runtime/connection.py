@@ -56,6 +56,11 @@ class Connection:
     _replied_at_s: float = 0.0
     _jitter: random.Random = field(default_factory=random.Random)
 
+    @property
+    def replied_at_s(self) -> float:
+        """Monotonic second of the last good reply, or of the connection if none has come since."""
+        return self._replied_at_s
+
     async def round_trip(self, order: Order | None) -> tuple[LineNews, ...]:
         """Exchange the order (or read the status) if connected, else go on connecting; never raises for the line."""
         if self.identity is None:

@@ -17,7 +17,7 @@ from cryodevice.safety.limits import ENVELOPE, check_limit, limits
 from cryodevice.settings import rules
 from cryodevice.settings.positions import key_lines
 from cryodevice.settings.problems import Problem, from_pydantic, refuse, shown
-from cryodevice.settings.sections import File, Settings
+from cryodevice.settings.sections import BUILT_IN, File, Settings
 from cryodevice.settings.source import read_source, refuse_world_writable
 
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -42,7 +42,7 @@ def load_settings(path: Path) -> Settings:
 
 def default_settings() -> Settings:
     """Settings of an empty file."""
-    return _settings(File(), "built-in defaults", b"")
+    return _settings(File(), BUILT_IN, b"")
 
 
 def settings_as_dict(settings: Settings) -> dict[str, Any]:
@@ -116,6 +116,7 @@ def _clashes(file: File | None, tree: dict[str, Any]) -> list[rules.Clash]:
         clashes += rules.link_rules(file.link, file.control)
         clashes += rules.control_rules(file.control, file.link)
         clashes += rules.mqtt_rules(file.mqtt)
+        clashes += rules.records_rules(file.records)
     return clashes
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cryodevice.safety.limits import ENVELOPE, ORDERED
-from cryodevice.settings.sections import ControlSettings, LinkSettings, MqttSettings
+from cryodevice.settings.sections import ControlSettings, LinkSettings, MqttSettings, RecordsSettings
 from cryodevice.wire.frame import Frame, FrameType, encode_frame
 from cryodevice.wire.modbus import QUIET_S, RTU_REPLY_BYTES, RTU_REQUEST_BYTES, silence_s
 from cryodevice.wire.registers import ORDER_COUNT, STATUS_COUNT
@@ -93,6 +93,18 @@ def mqtt_rules(mqtt: MqttSettings) -> Iterator[Clash]:
     for key in ("tls", "ca_file", "username", "password_file"):
         if getattr(mqtt, key):
             yield Clash(("mqtt", key), None, 'only with mqtt.mode = "broker"', f"it means nothing in mode {mqtt.mode}")
+
+
+def records_rules(records: RecordsSettings) -> Iterator[Clash]:
+    """One file means one ledger, wherever the daemon is started."""
+    given = records.state_dir
+    if given is not None and not given.startswith(("/", "~/")):
+        yield Clash(
+            ("records", "state_dir"),
+            given,
+            "an absolute path such as /var/lib/cryodevice/wand-1, or one that begins with ~/",
+            "a relative path is another ledger from every working directory, and a forgotten dose",
+        )
 
 
 def limit_order_rules(limits: Mapping[str, float], given: frozenset[str]) -> Iterator[Clash]:

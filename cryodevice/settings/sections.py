@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
+from cryodevice.errors import SettingsError
 from cryodevice.safety.limits import ENVELOPE, Limits
 
 
@@ -23,6 +24,9 @@ def _text(default: str | None, what: str, pattern: str = r"^[^\x00-\x1f\x7f]+$")
     return Field(default=default, pattern=pattern, max_length=4096, description=what)
 
 
+BUILT_IN = "built-in defaults"
+"""``Settings.source`` of settings that come from no file."""
+SYSTEM_DIRECTORY = Path("/etc/cryodevice")
 HOST = r"^[A-Za-z0-9]([A-Za-z0-9_.:-]{0,252})$"
 """A host name or an address; never credentials."""
 TCP_PORTS = {"tcp": 4357, "modbus-tcp": 1502}
@@ -174,8 +178,28 @@ class Settings:
 
     @property
     def state_dir(self) -> Path:
-        """``records.state_dir``; by default under /var/lib for root and under the home directory for everyone else."""
-        if self.records.state_dir is not None:
-            return Path(self.records.state_dir).expanduser()
-        base = Path("/var/lib") if os.geteuid() == 0 else Path("~/.local/state").expanduser()
-        return base / "cryodevice" / self.device.id
+        """``records.state_dir``; by default one that depends on the file and not on who runs it, see ``_default_base``.
+
+        Raises:
+            SettingsError: It lies under a home directory and there is none.
+        """
+        given = self.records.state_dir
+        try:
+            if given is not None:
+                path = Path(given).expanduser()
+            else:
+                path = _default_base(self.source) / "cryodevice" / self.device.id
+        except RuntimeError:
+            path = Path()
+        if not path.is_absolute():
+            raise SettingsError(
+                f"no home directory is known for user {os.geteuid()}: set records.state_dir to an absolute path",
+                path=self.source,
+            )
+        return path
+
+
+def _default_base(source: str) -> Path:
+    """Root's files and those of the system keep state under /var/lib, whoever runs them: one file, one ledger."""
+    system = source != BUILT_IN and Path(source).absolute().is_relative_to(SYSTEM_DIRECTORY)
+    return Path("/var/lib") if system or os.geteuid() == 0 else Path("~/.local/state").expanduser()

@@ -7,6 +7,7 @@ subscriptions that drop their oldest. MQTT is no path to the wand and no part of
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +21,7 @@ from cryodevice.settings import MqttSettings
 from cryodevice.telemetry.compose import Composer
 from cryodevice.telemetry.connection import Connection, NoAnswerError, VersionRefusedError
 from cryodevice.telemetry.feed import Feed, Message
-from cryodevice.telemetry.pacing import Backoff, VersionChoice
+from cryodevice.telemetry.pacing import LONGEST_DELAY_S, Backoff, VersionChoice
 from cryodevice.telemetry.payloads import PublisherStatistics
 from cryodevice.telemetry.topics import BASE, DELIVERY, DOWN, OFFLINE, Topic, full_topic
 
@@ -62,6 +63,11 @@ class PublisherHealth:
     last_error: str
 
 
+def longest_wait_s(settings: MqttSettings) -> float:
+    """The longest a publisher that works ever waits for its broker in one place, s."""
+    return max(2.0 * settings.connect_timeout_s, SEND_TIMEOUT_S, LONGEST_DELAY_S)
+
+
 class Publisher:
     """Publishes one device's telemetry; make it before the loop starts, then ``run`` it as a task of its own.
 
@@ -72,6 +78,7 @@ class Publisher:
         events: Events of the loop.
         clock: Paces ``health`` and tells how long a connection lived.
         send_timeout_s: Longest wait for an acknowledgement, s.
+        on_turn: Called between any two waits for the broker, for liveness.
     """
 
     def __init__(
@@ -83,11 +90,13 @@ class Publisher:
         clock: Clock,
         *,
         send_timeout_s: float = SEND_TIMEOUT_S,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._device_id = device_id
         self._clock = clock
         self._send_timeout_s = send_timeout_s
+        self._on_turn = on_turn
         composer = Composer(device_id, secrets.token_hex(4))
         self._feed = Feed(
             composer, snapshots, events, clock, telemetry_hz=settings.telemetry_hz, statistics=self._statistics
@@ -118,8 +127,10 @@ class Publisher:
         """Publish until cancelled; then say ``offline`` and goodbye, within one second."""
         try:
             while True:
+                self._on_turn()
                 opened_s = self._clock.monotonic()
                 await self._attempt()
+                self._on_turn()
                 if self._clock.monotonic() - opened_s >= STEADY_S:
                     self._backoff.reset()
                 await asyncio.sleep(self._backoff.next(secrets.randbelow(1001) / 1000.0))
@@ -159,6 +170,7 @@ class Publisher:
             self._connected = True
             _log.info("mqtt connected", broker=self.health.broker, protocol=self._choice.version)
             while not connection.lost:
+                self._on_turn()
                 await self._feed.round(send)
         except asyncio.CancelledError:
             await self._farewell(connection)
@@ -166,6 +178,7 @@ class Publisher:
         raise aiomqtt.MqttError(f"the broker closed the connection: {connection.why_lost}")
 
     async def _send(self, connection: Connection, message: Message) -> None:
+        self._on_turn()
         refusal = await connection.send(
             full_topic(self._device_id, message.topic),
             message.content,

@@ -421,6 +421,40 @@ def test_the_state_directory(tmp_path: Path) -> None:
     assert default.is_relative_to("/var/lib" if os.geteuid() == 0 else Path.home())
 
 
+@pytest.mark.parametrize("given", ["state", "./state", "../state", "~", "~root/state", ""])
+def test_a_relative_state_directory_is_refused(tmp_path: Path, given: str) -> None:
+    path = write(tmp_path, f"[records]\nstate_dir = '{given}'\n")
+    with pytest.raises(SettingsError, match=r"line 2: records\.state_dir"):
+        load_settings(path)
+
+
+def test_why_a_relative_state_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(write(tmp_path, "[records]\nstate_dir = 'state'\n"))
+    for part in ("'state'", "another ledger from every working directory", "/var/lib/cryodevice/wand-1"):
+        assert part in refused.value.message
+
+
+def test_a_file_of_the_system_has_one_ledger_whoever_runs_it(tmp_path: Path, monkeypatch) -> None:
+    path = write(tmp_path, "[device]\nid = 'left'\n")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "/home/one")
+    assert load_settings(path).state_dir == Path("/home/one/.local/state/cryodevice/left")
+    monkeypatch.setattr("cryodevice.settings.sections.SYSTEM_DIRECTORY", tmp_path)
+    assert load_settings(path).state_dir == Path("/var/lib/cryodevice/left")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(Path(path.name)).state_dir == Path("/var/lib/cryodevice/left")
+    assert default_settings().state_dir == Path("/home/one/.local/state/cryodevice/wand-1")
+
+
+def test_without_a_home_directory_the_state_directory_is_asked_for(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "nowhere")
+    for settings in (default_settings(), load_settings(write(tmp_path, "[records]\nstate_dir = '~/state'\n"))):
+        with pytest.raises(SettingsError, match=r"set records\.state_dir"):
+            _ = settings.state_dir
+
+
 def test_the_dump_is_json_and_settings_are_frozen() -> None:
     told = settings_as_dict(default_settings())
     assert json.loads(json.dumps(told, allow_nan=False)) == told
