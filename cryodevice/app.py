@@ -2,14 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
 
 from cryodevice import __version__
 from cryodevice.console.local_socket import SOCKET_NAME, LocalSocket
+from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
@@ -19,6 +20,7 @@ from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
 from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.picture import Plain, status
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
 from cryodevice.safety.events import EventKind
@@ -70,10 +72,28 @@ class Daemon:
         return self.settings.state_dir / SOCKET_NAME
 
 
+def picture_of(daemon: Daemon) -> Plain | None:
+    """What ``status`` and ``watch`` show: the newest tick, and how telemetry goes; None before the first tick."""
+    latest = daemon.loop.latest
+    if latest is None:
+        return None
+    return {**status(latest), "mqtt": asdict(daemon.publisher.health) if daemon.publisher is not None else None}
+
+
 def wand_url(settings: Settings) -> str:
     """Where the wand is, as the transport reads it."""
     link = settings.link
     return f"socket://{link.host}:{link.tcp_port}" if link.kind == "tcp" else link.port
+
+
+def wand_of(settings: Settings, now: Callable[[], Seconds]) -> Wand:
+    """The driver for the link of these settings, not opened yet.
+
+    Args:
+        settings: ``link`` says which.
+        now: Monotonic seconds, stamped on each reading.
+    """
+    return SerialWand(open_link(wand_url(settings), baud=settings.link.baud), now)
 
 
 async def assemble(settings: Settings) -> Daemon:
@@ -94,7 +114,7 @@ async def assemble(settings: Settings) -> Daemon:
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
     ledger = await asyncio.to_thread(store.load)
-    wand = SerialWand(open_link(wand_url(settings), baud=settings.link.baud), clock.monotonic)
+    wand = wand_of(settings, clock.monotonic)
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
@@ -166,7 +186,7 @@ async def serve(daemon: Daemon) -> ExitCode:
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
     services: dict[str, Service] = {
         "event log": lambda: _log_events(happened),
-        "local socket": LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events).serve,
+        "local socket": LocalSocket(daemon.socket_path, loop.command, lambda: picture_of(daemon), loop.events).serve,
         **daemon.extra,
     }
     if daemon.publisher is not None:

@@ -15,6 +15,14 @@ def _value(readings: Mapping[str, Any], name: str, unit: str, digits: int = 2) -
     return f"{value:.{digits}f} {unit}{stale}"
 
 
+def mqtt_line(mqtt: Mapping[str, Any]) -> str:
+    """How telemetry goes, of a publisher's health as plain values."""
+    if mqtt["connected"]:
+        lost = f", {mqtt['dropped']} events lost" if mqtt["dropped"] else ""
+        return f"connected to {mqtt['broker']}, MQTT {mqtt['protocol']}{lost}"
+    return f"NOT connected to {mqtt['broker']}: {mqtt['last_error'] or 'no answer yet'}"
+
+
 def status_lines(status: Mapping[str, Any]) -> list[str]:
     """Lines of a status as ``runtime.picture.status`` makes it."""
     wand, session, readings = status["wand"], status["session"], status["readings"]
@@ -38,7 +46,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         f"sink      {_value(readings, 'sink_degc', 'degC')}, fan {_value(readings, 'fan_rpm', 'rpm', 0)}"
         f", ambient {_value(readings, 'ambient_degc', 'degC', 1)}"
     )
-    lines.append(f"drive     {_value(readings, 'drive_ma', 'mA', 0)}, lease {status['lease_remaining_ms']} ms left")
+    lease = f"{status['lease_remaining_ms']} ms left" if status["lease_remaining_ms"] is not None else "-"
+    lines.append(f"drive     {_value(readings, 'drive_ma', 'mA', 0)}, lease {lease}")
     if status["trip_code"]:
         known = {trip.value: trip.name.lower().replace("_", " ") for trip in Trip}
         lines.append(f"tripped   the wand's own cut-out: {known.get(status['trip_code'], status['trip_code'])}")
@@ -47,6 +56,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
             f"exposure  {zone}: {used['contact_s']:.1f} s contact, {used['below_10_s']:.1f} s below 10 degC, "
             f"index {used['d10_degc_s']:.0f} degC*s"
         )
+    if (mqtt := status.get("mqtt")) is not None:
+        lines.append(f"mqtt      {mqtt_line(mqtt)}")
     lines.append(f"permit    {'yes' if status['permit'] else 'withheld'}")
     lines += [
         f"  {reason['action']:8}{reason['interlock']}: {reason['hint']} (clears {reason['clears']})"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from cryodevice.errors import CryodeviceError, StoreError
 from cryodevice.runtime.bus import Bus
-from cryodevice.runtime.picture import Plain, status
-from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
+from cryodevice.runtime.picture import Plain
+from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import EventKind
 from cryodevice.settings.treatment_file import treatment_from
 from cryodevice.treatment.core import Command, Reset, Start, Stop
@@ -47,13 +47,13 @@ class LocalSocket:
     Args:
         path: Socket file; its directory must exist. Mode 0600, so only its user can connect.
         command: Hands a command to the control loop.
-        latest: The newest snapshot, None before the first.
+        picture: The daemon as it is now, as plain values; None before the first tick.
         events: Where the answers to commands come from.
     """
 
     path: Path
     command: Callable[[Command], None]
-    latest: Callable[[], Snapshot | None]
+    picture: Callable[[], Plain | None]
     events: Bus[NumberedEvent]
     _clients: int = 0
 
@@ -114,8 +114,8 @@ class LocalSocket:
         who = _who(request)
         match request.get("ask"):
             case "status":
-                latest = self.latest()
-                return {"ok": True, "status": status(latest)} if latest is not None else _refused("not ready yet")
+                picture = self.picture()
+                return {"ok": True, "status": picture} if picture is not None else _refused("not ready yet")
             case "stop":
                 return await self._command(Stop(who))
             case "reset":
