@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--plain", action="store_true", help="one line a second instead of a live view")
     add("run", "watch a wand until told to end", config=True)
     add("check", "check a settings file; opens nothing", config=True, as_json=True)
+    add("doctor", "look at everything that may keep a wand from working; cools nothing", config=True, as_json=True)
     add("status", "show what a running daemon sees", config=True, as_json=True)
     add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
     treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
@@ -55,6 +56,7 @@ _MODULES = {
     "demo": "demo",
     "run": "run",
     "check": "check",
+    "doctor": "doctor",
     "status": "talk",
     "stop": "talk",
     "treat": "talk",
