@@ -32,6 +32,7 @@ _HINTS = (
     ("not yet valid", "set the clock of this computer, or have the broker's certificate issued anew"),
     ("certificate", "do mqtt.ca_file and mqtt.host belong to the broker's certificate?"),
     ("SSL", "does the broker speak TLS on this port?"),
+    ("reset by peer", "is it an MQTT broker, and does mqtt.tls say what it speaks?"),
     ("without an answer", "is it an MQTT broker, and does mqtt.tls say what it speaks?"),
     ("uthor", "are mqtt.username and mqtt.password_file those of an account at the broker?"),
     ("user name", "are mqtt.username and mqtt.password_file those of an account at the broker?"),
@@ -44,7 +45,7 @@ async def broker(case: Case) -> Result:
     if mqtt.mode == "off":
         return skip('mqtt.mode = "off"')
     if mqtt.mode == "embedded":
-        return await _embedded()
+        return await embedded()
     where = f"{mqtt.host}:{mqtt.port}"
     try:
         version = await _connect(mqtt)
@@ -54,7 +55,8 @@ async def broker(case: Case) -> Result:
     return ok(f"{where} took a connection, MQTT {version}{', TLS' if mqtt.tls else ''}{account}", protocol=version)
 
 
-async def _embedded() -> Result:
+async def embedded() -> Result:
+    """Is there a broker to embed, and does it start?"""
     with tempfile.TemporaryDirectory(prefix="cryodevice-doctor-") as folder:
         try:
             running = await start_broker(Path(folder), port=0, keep=False)
