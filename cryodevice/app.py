@@ -202,14 +202,15 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FAILED
     finally:
         watch.stop()
-        await _put_away(daemon)
+        await put_away(daemon)
     if safe or not loop.ever_claimed:
         return ExitCode.FINE
     _log.error("the wand did not show that it is safe: its lease ends by itself within", lease_ms=loop.config.lease_ms)
     return ExitCode.FAILED
 
 
-async def _put_away(daemon: Daemon) -> None:
+async def put_away(daemon: Daemon) -> None:
+    """Close the store and end the embedded broker, also of a daemon that never ran; harmless again."""
     await asyncio.to_thread(daemon.store.close)
     if daemon.broker is not None:
         await daemon.broker.stop()

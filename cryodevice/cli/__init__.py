@@ -1,11 +1,11 @@
 """The command line: parses, then hands over to one module a command, imported only when it is asked for."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from cryodevice import __version__
+from cryodevice.cli.output import checked_output, say
 from cryodevice.errors import CryodeviceError
 
 _CONFIG = "settings file (default: $CRYODEVICE_CONFIG, then /etc/cryodevice/cryodevice.toml, then built-in defaults)"
@@ -68,15 +68,16 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors of ours are one message, never a traceback."""
-    options = _parser().parse_args(arguments)
+    command = ""
     try:
-        module = import_module(f"cryodevice.cli.{_MODULES[options.command]}")
-        return int(module.main(options))
+        with checked_output():
+            options = _parser().parse_args(arguments)
+            command = f" {options.command}"
+            module = import_module(f"cryodevice.cli.{_MODULES[options.command]}")
+            return int(module.main(options))
     except CryodeviceError as error:
-        print(f"cryodevice {options.command}: {error.message}", file=sys.stderr)
+        if error.message:
+            say(f"cryodevice{command}: {error.message}")
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0

@@ -31,7 +31,7 @@ _HINTS = (
     ("certificate has expired", "have the broker's certificate issued anew"),
     ("not yet valid", "set the clock of this computer, or have the broker's certificate issued anew"),
     ("certificate", "do mqtt.ca_file and mqtt.host belong to the broker's certificate?"),
-    ("SSL", "does the broker speak TLS on this port?"),
+    ("SSL", "does the broker speak TLS on this port, as mqtt.tls says?"),
     ("reset by peer", "is it an MQTT broker, and does mqtt.tls say what it speaks?"),
     ("without an answer", "is it an MQTT broker, and does mqtt.tls say what it speaks?"),
     ("uthor", "are mqtt.username and mqtt.password_file those of an account at the broker?"),

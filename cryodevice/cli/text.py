@@ -67,6 +67,40 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         lines.append("  watched only: our session token is not in force (another master, or monitoring only)")
     if status["lockout"] is not None:
         lock = status["lockout"]
-        service = " --service" if lock["clears"] == "by service" else ""
-        lines.append(f"LOCKED    {lock['cause']}: {lock['hint']}; then: cryodevice reset{service}")
+        lines.append(f"LOCKED    {lock['cause']}: {way_out(lock)}")
     return lines
+
+
+def way_out(lock: Mapping[str, Any]) -> str:
+    """All that a person has to do about a lockout, to its end."""
+    if lock["cause"] == "dose_unknown":  # a new store knows nothing of it, so nothing is left to reset
+        return str(lock["hint"])
+    service = " --service" if lock["clears"] == "by service" else ""
+    return f"{lock['hint']}; then: cryodevice reset{service}"
+
+
+def summary(status: Mapping[str, Any]) -> str:
+    """The same in one line."""
+    session, readings, wand = status["session"], status["readings"], status["wand"]
+    plates = [_fresh(readings, name) for name in ("plate_a_degc", "plate_b_degc")]
+    plate = min((value for value in plates if value is not None), default=None)
+    drive, lease, skin = _fresh(readings, "drive_ma"), status["lease_remaining_ms"], status["skin_estimate_degc"]
+    said = (
+        f"{session['state']:10} plate {_cell(plate, '6.2f')} degC  skin estimate {_cell(skin, '5.1f')} degC"
+        f"  drive {_cell(drive, '5.0f')} mA  lease {_cell(lease, '3d')} ms  contact {session['contact_s']:5.1f} s"
+        f"  permit {'yes' if status['permit'] else 'no'}"
+    )
+    if not status["permit"]:
+        reasons = ", ".join(reason["interlock"] for reason in status["reasons"])
+        said += f"  withheld: {reasons or 'no session'}"
+    return f"SIMULATED  {said}" if wand is not None and wand["simulated"] else said
+
+
+def _fresh(readings: Mapping[str, Any], name: str) -> float | None:
+    entry = readings.get(name, {})
+    return entry["value"] if entry.get("quality") == "fresh" else None
+
+
+def _cell(value: float | None, form: str) -> str:
+    """A number in its column; a dash there when nobody knows it."""
+    return f"{value:{form}}" if value is not None else f"{'-':>{int(form[0])}}"
