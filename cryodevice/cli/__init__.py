@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     add("check", "check a settings file; opens nothing", config=True, as_json=True)
     add("doctor", "look at everything that may keep a wand from working; cools nothing", config=True, as_json=True)
     add("status", "show what a running daemon sees", config=True, as_json=True)
+    add("watch", "follow a running daemon until Ctrl-C", config=True, as_json=True)
     add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
     treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
     treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
@@ -58,6 +59,7 @@ _MODULES = {
     "check": "check",
     "doctor": "doctor",
     "status": "talk",
+    "watch": "watch",
     "stop": "talk",
     "treat": "talk",
     "reset": "talk",
