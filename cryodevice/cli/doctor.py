@@ -10,7 +10,9 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 
 from cryodevice import __version__
 from cryodevice.cli import doctor_broker, doctor_daemon, doctor_host, doctor_wand
@@ -65,10 +67,11 @@ def main(options: argparse.Namespace) -> ExitCode:
 async def _doctor(options: argparse.Namespace) -> ExitCode:
     results: list[Result] = []
     case = Case(options.config)
-    async for result in examined(case):
-        results.append(result)
-        if not options.json:
-            print(_line(result), flush=True)
+    async with aclosing(examined(case)) as found:
+        async for result in found:
+            results.append(result)
+            if not options.json:
+                print(_line(result), flush=True)
     if options.json:
         print(json.dumps(_as_json(case, results), indent=2, allow_nan=False))
     else:
@@ -76,31 +79,32 @@ async def _doctor(options: argparse.Namespace) -> ExitCode:
     return exit_code(results)
 
 
-async def examined(case: Case) -> AsyncIterator[Result]:
+async def examined(case: Case) -> AsyncGenerator[Result, None]:
     """The result of each check, in order, as it is made."""
     results: dict[str, Result] = {}
     try:
         for check in NEEDS:
-            found = blocked(check, results)
-            if found is None:
-                try:
-                    found = await _probe(check, case)(case)
-                except LinkError as error:
-                    found = fail(error.message, "check cable and power, then run this again")
-                except CryodeviceError as error:
-                    found = fail(error.message, "the wand does not keep to docs/wire.md: have it serviced")
-                except OSError as error:
-                    found = fail(f"{error.strerror or error}: {error.filename or check}", "put that right")
-            results[check] = Result(
-                found.state, found.message, found.todo, found.evidence, because=found.because, check=check
-            )
+            found = blocked(check, results) or await _made(check, case)
+            results[check] = replace(found, check=check)
             yield results[check]
     finally:
         case.close()
 
 
-def _probe(check: str, case: Case) -> Probe:
-    return ASKED.get(check, PROBES[check]) if case.daemon_runs else PROBES[check]
+async def _made(check: str, case: Case) -> Result:
+    asked = case.daemon_runs and check in ASKED
+    try:
+        return await (ASKED if asked else PROBES)[check](case)
+    except LinkError as error:
+        return fail(error.message, "check cable and power, then run this again")
+    except CryodeviceError as error:
+        return fail(error.message, "the wand does not keep to docs/wire.md: have it serviced")
+    except OSError as error:
+        return fail(f"{error.filename or check}: {error.strerror or error}", "put that right, then run this again")
+    except (KeyError, TypeError, ValueError):
+        if not asked:
+            raise
+        return fail("the running daemon tells it differently: it is of another version", "start the daemon again")
 
 
 def _as_json(case: Case, results: Sequence[Result]) -> dict[str, object]:

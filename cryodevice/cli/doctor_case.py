@@ -24,6 +24,7 @@ class Case:
         identity: Who answered, here.
         unanswered: Why nobody did.
         reading: The newest one, read here.
+        epoch: Order epoch in the first one; another one later means that somebody orders this wand.
     """
 
     config: str | None = None
@@ -34,6 +35,7 @@ class Case:
     identity: Identity | None = None
     unanswered: CryodeviceError | None = None
     reading: Reading | None = None
+    epoch: int | None = None
 
     def close(self) -> None:
         """Let go of the port."""

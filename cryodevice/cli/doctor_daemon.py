@@ -79,7 +79,9 @@ async def lease_proof(case: Case) -> Result:
 
 async def broker(case: Case) -> Result:
     """Does its telemetry reach a broker?"""
-    mqtt = case.status.get("mqtt")
+    if not case.status:
+        return skip("the daemon has only just started")
+    mqtt = case.status["mqtt"]
     if mqtt is None:
         return skip('mqtt.mode = "off"')
     if not mqtt["connected"]:

@@ -14,7 +14,7 @@ from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import Result, fail, ok, skip, warn
 from cryodevice.cli.doctor_proof import LeaseProof
 from cryodevice.errors import CryodeviceError, LinkTimeoutError, PortUnavailableError, QuantityError
-from cryodevice.quantities import Seconds
+from cryodevice.quantities import Channel, Seconds
 from cryodevice.runtime.connection import random_token
 from cryodevice.safety.limits import intersect
 from cryodevice.settings import rules
@@ -25,7 +25,8 @@ from cryodevice.wire.blocks import Identity
 from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Fault, Flag, Trip
 
 CONNECT_S = Seconds(3.0)
-ROUND_TRIPS = 20
+ROUND_TRIPS, LOOK_EVERY_S = 20, 0.012
+"""A quarter of a second in all: another master at 10 Hz or more has sent an order meanwhile."""
 _EPOCH = date(2000, 1, 1)
 _NO_DAY = 0xFFFF
 
@@ -125,10 +126,11 @@ async def round_trip(case: Case) -> Result:
         except LinkTimeoutError:
             missed += 1
             continue
-        first = case.reading.status.sequence if first is None else first
+        first = case.reading.status if first is None else first
         times_s.append(wand.counters.round_trip_s)
-        await asyncio.sleep(0.005)
-    if case.reading is not None and case.reading.status.sequence == first:
+        await asyncio.sleep(LOOK_EVERY_S)
+    case.epoch = first.order_epoch if first is not None else None
+    if case.reading is not None and first is not None and case.reading.status.sequence == first.sequence:
         return fail(
             "the wand answers and has stopped sampling", "switch it off and on; have it serviced if it stays so"
         )
@@ -176,10 +178,11 @@ async def at_rest(case: Case) -> Result:
             "remove the cause, start the daemon, then: cryodevice reset",
             trip_code=status.trip_code,
         )
-    if Flag.LEASE_LIVE in status.flags:
-        return fail("a lease is live: another program orders this wand", "end it: a wand has one master")
-    if Flag.RELAY_CLOSED in status.flags or not abs(status.drive_ma or 0) <= case.settings.limits.off_current_ma:
-        return fail(f"the wand is driven while told off: {status.drive_ma} mA", "cut its supply and have it serviced")
+    if Flag.LEASE_LIVE in status.flags or status.order_epoch != case.epoch:
+        return fail("another program orders this wand", "end it: a wand has one master")
+    drive_ma = case.reading.value(Channel.DRIVE_CURRENT)
+    if Flag.RELAY_CLOSED in status.flags or not abs(drive_ma) <= case.settings.limits.off_current_ma:
+        return fail(f"the wand is not off: {drive_ma:g} mA flow", "cut its supply and have it serviced")
     if faults:
         return warn(f"the wand reports: {faults}", "see to it before a treatment")
     return ok("off, no trip, no fault, no lease, no current")

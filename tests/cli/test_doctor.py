@@ -328,6 +328,30 @@ def _off(sequence, lease_ms, echo, boot_id, token):
     return Order(sequence, Mode.OFF, Celsius(20.0), Milliseconds(lease_ms), echo, boot_id, token)
 
 
+async def test_a_daemon_on_another_state_directory_is_seen_by_its_orders_and_left_alone(wand, settings, tmp_path):
+    elsewhere = write_settings(tmp_path / "other.toml", "/nowhere", tmp_path / "elsewhere", link=tcp(wand))
+    with Daemon(elsewhere, tmp_path / "elsewhere") as daemon:
+        daemon.until_permit()
+        results = await doctor(settings(wand.port))
+        assert results["at_rest"].state is FAIL
+        assert "another program orders this wand" in results["at_rest"].message
+        status = daemon.status()
+        assert (status["permit"], status["claimed"], status["lockout"]) == (True, True, None)
+
+
+async def test_a_daemon_of_another_version_is_no_traceback(settings, tmp_path):
+    async def answer(reader, writer):
+        await reader.readline()
+        writer.write(b'{"ok": true, "status": {"reasons": [], "link": {"up": true, "why": ""}, "wand": null}}\n')
+        writer.close()
+
+    config = settings("/nowhere")
+    async with await asyncio.start_unix_server(answer, str(tmp_path / "state" / "control.sock")):
+        results = await doctor(config)
+    assert "another version" in results["broker"].message
+    assert results["identity"].state is FAIL or results["port"].state is FAIL
+
+
 async def test_a_running_daemon_is_asked_and_its_wand_is_left_alone(wand, settings, tmp_path):
     config = settings(wand.port)
     with Daemon(config, tmp_path / "state") as daemon:
