@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
@@ -17,10 +17,11 @@ from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
 from cryodevice.records import SqliteExposureStore
 from cryodevice.runtime.bus import Bus, Subscription
-from cryodevice.runtime.clock import Clock, SystemClock
+from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
 from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.picture import Plain, status
 from cryodevice.runtime.pulse import ANSWER_LIMIT_S, Pings
 from cryodevice.runtime.service_manager import LOOK_EVERY_S, Notifier, ServiceManager, of_this_process
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
@@ -80,6 +81,14 @@ class Daemon:
         return self.settings.state_dir / SOCKET_NAME
 
 
+def picture_of(daemon: Daemon) -> Plain | None:
+    """What ``status`` and ``watch`` show: the newest tick, and how telemetry goes; None before the first tick."""
+    latest = daemon.loop.latest
+    if latest is None:
+        return None
+    return {**status(latest), "mqtt": asdict(daemon.publisher.health) if daemon.publisher is not None else None}
+
+
 def wand_url(settings: Settings) -> str:
     """Where the wand is, as the transport reads it."""
     link = settings.link
@@ -87,18 +96,23 @@ def wand_url(settings: Settings) -> str:
     return f"socket://{host}:{link.tcp_port}" if link.kind in TCP_PORTS else link.port
 
 
-def wand_of(settings: Settings, clock: Clock) -> Wand:
-    """The driver for the wand of these settings. Opens nothing."""
+def wand_of(settings: Settings, now: Callable[[], Seconds]) -> Wand:
+    """The driver for the link of these settings, not opened yet.
+
+    Args:
+        settings: ``link`` says which.
+        now: Monotonic seconds, stamped on each reading.
+    """
     link = settings.link
     line = open_link(wand_url(settings), baud=link.baud)
     if link.kind in {"serial", "tcp"}:
-        return SerialWand(line, clock.monotonic)
+        return SerialWand(line, now)
     from cryodevice.device.modbus_framing import RtuFraming, TcpFraming  # noqa: PLC0415  # pymodbus only where spoken
     from cryodevice.device.modbus_wand import ModbusWand  # noqa: PLC0415
 
     tcp = link.kind == "modbus-tcp"
     framing = TcpFraming(link.unit) if tcp else RtuFraming(link.unit, silence_s(link.baud))
-    return ModbusWand(line, framing, clock.monotonic)
+    return ModbusWand(line, framing, now)
 
 
 async def assemble(settings: Settings) -> Daemon:
@@ -125,7 +139,7 @@ async def assemble(settings: Settings) -> Daemon:
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
-        connection=Connection(wand_of(settings, clock), clock, Seconds(settings.control.exchange_deadline_s)),
+        connection=Connection(wand_of(settings, clock.monotonic), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
         config=Config(
             limits=settings.limits,
@@ -200,7 +214,9 @@ async def serve(daemon: Daemon) -> ExitCode:
     loop.on_tick = watch.beat
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
     turns = {name: daemon.pings.of(name) for name in ("event log", "local socket")}
-    local = LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events, turns["local socket"])
+    local = LocalSocket(
+        daemon.socket_path, loop.command, lambda: picture_of(daemon), loop.events, turns["local socket"]
+    )
     services: dict[str, Service] = {
         "event log": lambda: _log_events(happened, turns["event log"]),
         "local socket": local.serve,
@@ -220,14 +236,15 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FAILED
     finally:
         watch.stop()
-        await _put_away(daemon)
+        await put_away(daemon)
     if safe or not loop.ever_claimed:
         return ExitCode.FINE
     _log.error("the wand did not show that it is safe: its lease ends by itself within", lease_ms=loop.config.lease_ms)
     return ExitCode.FAILED
 
 
-async def _put_away(daemon: Daemon) -> None:
+async def put_away(daemon: Daemon) -> None:
+    """Close the store and end the embedded broker, also of a daemon that never ran; harmless again."""
     await asyncio.to_thread(daemon.store.close)
     if daemon.broker is not None:
         await daemon.broker.stop()

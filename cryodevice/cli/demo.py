@@ -71,7 +71,7 @@ def _broker(url: str) -> tuple[str, int]:
 
 
 async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str, int] | None) -> ExitCode:
-    from cryodevice.app import assemble, serve, wand_url  # noqa: PLC0415  # arguments first
+    from cryodevice.app import assemble, picture_of, put_away, serve, wand_url  # noqa: PLC0415  # arguments first
     from cryodevice.cli import live  # noqa: PLC0415
     from cryodevice.cli.simulated_hand import start_wand, treat  # noqa: PLC0415
     from cryodevice.runtime.logs import configure_logging  # noqa: PLC0415
@@ -85,6 +85,7 @@ async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str,
         sink = configure_logging("json", "info", log)
         stack.callback(sink.close)
         daemon = await assemble(settings)
+        stack.push_async_callback(put_away, daemon)
         ended: list[str] = []
 
         async def session() -> None:
@@ -104,12 +105,13 @@ async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str,
         daemon.extra = {
             "hand": lambda: treat(wand, ZONE.value, daemon.loop.snapshots),
             "session": session,
-            "view": lambda: view(header, daemon.loop.snapshots, daemon.loop.events),
+            "view": lambda: view(header, lambda: picture_of(daemon), daemon.loop.events),
         }
         print(f"SIMULATED wand on {wand_url(settings)} ({options.link})", flush=True)
-        print(f"broker {address}; to watch:  {header}", flush=True)
+        whose = "" if broker is None else " (not connected yet)"
+        print(f"broker {address}{whose}; to watch:  {header}", flush=True)
         code = await serve(daemon)
-        return _summary(ended, code)
+        return _summary(ended, code, daemon)
 
 
 async def _one_session(daemon: "Daemon", start: "Start") -> str:
@@ -159,10 +161,16 @@ def _settings(state_dir: Path, kind: str, endpoints: Mapping[str, Any], broker: 
     )
 
 
-def _summary(ended: list[str], code: ExitCode) -> ExitCode:
-    if ended == [""]:
-        print("SIMULATED treatment complete: precooled, applied, rewarmed; the wand is safe.")
-        return code
-    why = ended[0] if ended else "interrupted"
-    print(f"SIMULATED treatment ended early: {why}")
-    return ExitCode.FAILED
+def _summary(ended: list[str], code: ExitCode, daemon: "Daemon") -> ExitCode:
+    telemetry = daemon.publisher.health if daemon.publisher is not None else None
+    unpublished = telemetry is not None and not telemetry.published
+    if telemetry is not None and unpublished:
+        why = telemetry.last_error or "no answer"
+        print(f"the broker at {telemetry.broker} was never reached ({why}): nothing was published")
+    elif telemetry is not None and telemetry.queue_depth:
+        print(f"the broker at {telemetry.broker} was lost: {telemetry.queue_depth} events were not published")
+    if ended != [""]:
+        print(f"SIMULATED treatment ended early: {ended[0] if ended else 'interrupted'}")
+        return ExitCode.FAILED
+    print("SIMULATED treatment complete: precooled, applied, rewarmed; the wand is safe.")
+    return ExitCode.FAILED if unpublished else code

@@ -126,7 +126,8 @@ TABLE: tuple[Interlock, ...] = (
               needs_reading=False),
     # Can the daemon be trusted right now?
     Interlock("dose_unknown", "H10", ALWAYS, "dose_known", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT, Clear.SERVICE,
-              "the exposure store cannot be trusted: service sets it aside and starts a new one", _D,
+              "the exposure store cannot be trusted: a service person looks at it, stops the daemon, sets it aside with"
+              " 'cryodevice records quarantine' and starts the daemon again", _D,
               needs_reading=False),
     Interlock("ledger_late", "H23", COOLING, "ledger_age_s", _between(-INF, 2.0), "s", Dwell.IMMEDIATE, Action.HOLD,
               Clear.ITSELF, "exposure cannot be written: check the disk of the state directory", _D,

@@ -192,7 +192,7 @@ class Publisher:
             self._note(aiomqtt.MqttError(f"{message.topic}: {refusal}"))
 
     async def _farewell(self, connection: Connection) -> None:
-        """Last events, link ``down``, ``offline``, goodbye. Too slow a broker publishes the last will: the same word."""
+        """Last events, link down, ``offline``, goodbye. Too slow a broker publishes the last will: the same word."""
 
         async def say() -> None:
             with contextlib.suppress(aiomqtt.MqttError):
