@@ -15,6 +15,7 @@ import structlog
 
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
+from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.settings import MqttSettings
 from cryodevice.telemetry.compose import Composer
@@ -166,6 +167,7 @@ class Publisher:
         raise aiomqtt.MqttError(f"the broker closed the connection: {connection.why_lost}")
 
     async def _send(self, connection: Connection, message: Message) -> None:
+        failpoint("publisher.before_send")
         refusal = await connection.send(
             full_topic(self._device_id, message.topic),
             message.content,
