@@ -1,6 +1,7 @@
 """The composition root: the only place that names a concrete driver, link or store, and puts the daemon together."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
-from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.failpoints import arm, failpoint
+from cryodevice.runtime.liveness import LoopWatch, freeze_gc, share_interpreter
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
 from cryodevice.safety.events import EventKind
@@ -80,9 +82,11 @@ async def assemble(settings: Settings) -> Daemon:
     """Put a daemon together: opens the store, starts the embedded broker; touches no wand.
 
     Raises:
+        SettingsError: A failpoint is set for a daemon that may drive a real wand.
         StoreError: Another daemon holds the state directory, or it cannot be made.
         BrokerError: The embedded broker does not start.
     """
+    arm(os.environ, simulated=settings.device.allow_simulated)
     clock = SystemClock()
     state_dir = settings.state_dir
     try:
@@ -93,7 +97,9 @@ async def assemble(settings: Settings) -> Daemon:
             path=str(state_dir),
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
+    failpoint("start.before_ledger")
     ledger = await asyncio.to_thread(store.load)
+    failpoint("start.after_ledger")
     wand = SerialWand(open_link(wand_url(settings), baud=settings.link.baud), clock.monotonic)
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
@@ -172,8 +178,10 @@ async def serve(daemon: Daemon) -> ExitCode:
     if daemon.publisher is not None:
         services["publisher"] = daemon.publisher.run
     freeze_gc()
+    share_interpreter()
     watch.start()
     try:
+        failpoint("start.before_loop")
         safe = await supervise(loop, services)
     except BaseExceptionGroup as group:
         wand = "was made safe" if loop.shown_safe else "did not show that it is safe"
@@ -182,6 +190,8 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FAILED
     finally:
         watch.stop()
+        _log_rest(happened)
+        failpoint("end.before_store_closes")
         await _put_away(daemon)
     if safe or not loop.ever_claimed:
         return ExitCode.FINE
@@ -196,13 +206,15 @@ async def _put_away(daemon: Daemon) -> None:
 
 
 async def _log_events(happened: Subscription[NumberedEvent]) -> None:
-    try:
-        async for numbered in happened:
-            _log_event(numbered)
-    finally:
-        for numbered in happened.drain():
-            _log_event(numbered)
-        happened.close()
+    async for numbered in happened:
+        _log_event(numbered)
+
+
+def _log_rest(happened: Subscription[NumberedEvent]) -> None:
+    """What happened after the event log had ended: after a failure, how wand and session were ended."""
+    for numbered in happened.drain():
+        _log_event(numbered)
+    happened.close()
 
 
 def _log_event(numbered: NumberedEvent) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryodevice.errors import CryodeviceError, StoreError
 from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain, status
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.safety.events import EventKind
@@ -26,6 +27,9 @@ MAX_LINE = 65_536
 ANSWER_WITHIN_S = 3.0
 IDLE_S = 60.0
 MOST_CLIENTS = 16
+"""Connections served at a time; a few more are heard for one line, so that a stop gets through a full house."""
+MOST_WAITING = 4
+WAITING_S = 1.0
 _RESULTS = {
     EventKind.SESSION_STARTED: True,
     EventKind.SESSION_REFUSED: False,
@@ -83,27 +87,37 @@ class LocalSocket:
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
         try:
-            while self._clients <= MOST_CLIENTS:
+            if self._clients > MOST_CLIENTS:
+                await self._turn_away(reader, writer)
+                return
+            while True:
                 async with asyncio.timeout(IDLE_S):
                     line = await reader.readline()
                 if not line:
                     break
-                answer = await self._answer(line)
-                writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    await writer.drain()
+                failpoint("socket.before_answer")
+                await _say(writer, await self._answer(line))
         except (OSError, ValueError, TimeoutError):
             pass  # it went away, was silent too long, or sent an endless line: only its own connection ends
         finally:
             self._clients -= 1
             writer.close()
 
+    async def _turn_away(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say that the house is full; whoever wants to stop is heard first."""
+        line = b""
+        if self._clients <= MOST_CLIENTS + MOST_WAITING:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WAITING_S):
+                    line = await reader.readline()
+        if _request(line).get("ask") == "stop":
+            await _say(writer, await self._answer(line))
+        else:
+            await _say(writer, _refused("too many connections; close some and ask again"))
+
     async def _answer(self, line: bytes) -> Plain:
-        try:
-            request = json.loads(line)
-        except (ValueError, RecursionError):
-            request = None
-        if not isinstance(request, dict):
+        request = _request(line)
+        if not request:
             return _refused('one JSON object a line, such as {"ask": "status"}')
         try:
             return await self._do(request)
@@ -142,6 +156,21 @@ class LocalSocket:
         finally:
             answers.close()
         return _refused("the control loop did not answer")
+
+
+def _request(line: bytes) -> Plain:
+    """The request in a line; empty when there is none."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return request if isinstance(request, dict) else {}
+
+
+async def _say(writer: asyncio.StreamWriter, answer: Plain) -> None:
+    writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        await writer.drain()
 
 
 def _who(request: Plain) -> str:

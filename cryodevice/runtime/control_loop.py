@@ -13,11 +13,13 @@ from cryodevice.quantities import U16, Celsius
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
+from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.ports import ExposureStore, Ledger, SessionRecord
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.exposure import after_crash
 from cryodevice.safety.phases import TREATING
 from cryodevice.treatment.controller import decide
 from cryodevice.treatment.core import (
@@ -36,6 +38,8 @@ from cryodevice.wire.blocks import Order
 
 OVERRUN_PERIODS = 2.0
 OVERRUN_WINDOW_S = 10.0
+MOST_WORDS = 200
+"""A reason goes into the ledger up to this many characters."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ class ControlLoop:
         events: Every event, numbered.
         epoch: Names this run of the daemon in event numbers.
         on_tick: Called at the end of each tick, for liveness; must not block.
+        ending: On the way out: the wand is being made safe, or has been.
+        why_failed: What made the daemon fail, once something has; the reason of a session that this ends.
     """
 
     connection: Connection
@@ -70,6 +76,8 @@ class ControlLoop:
     latest: Snapshot | None = None
     ever_claimed: bool = False
     shown_safe: bool = False
+    ending: bool = False
+    why_failed: str = ""
     _core: Core = field(init=False)
     _order: Order | None = None
     _answered: Order | None = None
@@ -115,8 +123,15 @@ class ControlLoop:
             )
         try:
             await self._tick_for_ever()
+        except Exception as error:
+            self.why_failed = self.why_failed or f"control loop: {type(error).__name__}: {error}"
+            raise
         finally:
-            self.shown_safe = await self._make_safe()
+            self.ending = True
+            try:
+                self.shown_safe = await self._make_safe()
+            finally:
+                self._end_session()
         return self.shown_safe
 
     async def _tick_for_ever(self) -> None:
@@ -160,7 +175,9 @@ class ControlLoop:
         self._show(decision, late_s)
 
     async def _round_trip(self, order: Order | None) -> tuple[LineNews, ...]:
+        failpoint("loop.before_exchange")
         line = await self.connection.round_trip(order)
+        failpoint("loop.after_exchange")
         for news in line:
             if isinstance(news, Missed):
                 self.misses += 1
@@ -183,9 +200,11 @@ class ControlLoop:
             durable_at_s=self.store.durable_at_s,
         )
         decision = decide(self._core, inputs, self.config)
+        failpoint("loop.after_decide")
         self._core, self._order = decision.core, decision.order
         self.ever_claimed = self.ever_claimed or decision.core.link.claimed
         self._keep(decision)
+        failpoint("loop.after_record")
         self._tell(decision.events)
         return decision
 
@@ -224,15 +243,39 @@ class ControlLoop:
         )
         self.snapshots.publish(self.latest)
 
+    def _end_session(self) -> None:
+        """End a session that a failure leaves open, with its reason, durably if the store still works.
+
+        Should deciding be what fails, the allowance of a crash is added here instead of at the next start.
+        """
+        core = self._core
+        if core.session.state not in TREATING:
+            return
+        why = f"failure ({self.why_failed or 'cancelled'})"[:MOST_WORDS]
+        try:
+            self._commands = [Stop(why)]
+            self._decide((), 0.0)
+        except Exception:  # noqa: BLE001  # the failure that is on its way out already is the one to tell
+            zone, coldest = core.session.zone, _coldest_degc(core)
+            exposure = {**core.dose.session, zone: after_crash(core.dose.of(zone), coldest)}
+            session = core.session.session_id
+            self.store.submit_session(
+                SessionRecord(session, core.dose.client, zone, coldest, exposure, self.clock.monotonic(), why)
+            )
+            self.note(EventKind.SESSION_ENDED, why, session_id=session, why=why, zone=zone.value)
+
     async def _make_safe(self) -> bool:
         self.note(EventKind.DAEMON_STOPPING, "making the wand safe")
+        failpoint("safe.before_stop")
         sequence = (self._core.link.order_sequence + 1) % U16
         task = asyncio.ensure_future(self.connection.close(sequence))
         try:
-            return await asyncio.shield(task)
+            safe = await asyncio.shield(task)
         except asyncio.CancelledError:
             await task
             raise
+        failpoint("safe.after_stop")
+        return safe
 
 
 def _coldest_degc(core: Core) -> Celsius:
