@@ -9,17 +9,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cryodevice.quantities import U16, Celsius
+from cryodevice.quantities import U16
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.failpoints import failpoint
-from cryodevice.runtime.ports import ExposureStore, Ledger, SessionRecord
+from cryodevice.runtime.ports import ExposureStore, Ledger
+from cryodevice.runtime.session_record import record_of
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import Event, EventKind
-from cryodevice.safety.exposure import after_crash
 from cryodevice.safety.phases import TREATING
 from cryodevice.treatment.controller import decide
 from cryodevice.treatment.core import (
@@ -38,6 +38,8 @@ from cryodevice.wire.blocks import Order
 
 OVERRUN_PERIODS = 2.0
 OVERRUN_WINDOW_S = 10.0
+JUST_TREATED_S = 1.0
+"""On the way out, a session that ended no longer ago may still be cooled by its last lease: twice the lease."""
 MOST_WORDS = 200
 """A reason goes into the ledger up to this many characters."""
 
@@ -79,6 +81,7 @@ class ControlLoop:
     ending: bool = False
     why_failed: str = ""
     _core: Core = field(init=False)
+    _treated_at_s: float = float("-inf")
     _order: Order | None = None
     _answered: Order | None = None
     _commands: list[Command] = field(default_factory=list)
@@ -128,10 +131,11 @@ class ControlLoop:
             raise
         finally:
             self.ending = True
+            treated = self.clock.monotonic() - self._treated_at_s <= JUST_TREATED_S
             try:
                 self.shown_safe = await self._make_safe()
             finally:
-                self._end_session()
+                self._end_session(just_treated=treated)
         return self.shown_safe
 
     async def _tick_for_ever(self) -> None:
@@ -203,6 +207,8 @@ class ControlLoop:
         failpoint("loop.after_decide")
         self._core, self._order = decision.core, decision.order
         self.ever_claimed = self.ever_claimed or decision.core.link.claimed
+        if decision.core.session.state in TREATING:
+            self._treated_at_s = now
         self._keep(decision)
         failpoint("loop.after_record")
         self._tell(decision.events)
@@ -213,18 +219,7 @@ class ControlLoop:
         if decision.lockout_changed:
             self.store.submit_lockout(core.lockout)
         if decision.record and core.session.session_id:
-            running = core.session.state in TREATING
-            self.store.submit_session(
-                SessionRecord(
-                    session_id=core.session.session_id,
-                    client=core.dose.client,
-                    zone=core.session.zone,
-                    coldest_plate_degc=_coldest_degc(core),
-                    exposure=core.dose.session,
-                    at_s=core.now_s,
-                    ended_why="" if running else core.session.ended_why or core.session.state.value,
-                )
-            )
+            self.store.submit_session(record_of(core, core.now_s))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -243,26 +238,24 @@ class ControlLoop:
         )
         self.snapshots.publish(self.latest)
 
-    def _end_session(self) -> None:
+    def _end_session(self, *, just_treated: bool) -> None:
         """End a session that a failure leaves open, with its reason, durably if the store still works.
 
-        Should deciding be what fails, the allowance of a crash is added here instead of at the next start.
+        The allowance of a crash is added here where deciding is what fails, and where the wand did not show that it is
+        safe: it may go on until its lease ends, and nobody is left to count.
         """
-        core = self._core
-        if core.session.state not in TREATING:
-            return
         why = f"failure ({self.why_failed or 'cancelled'})"[:MOST_WORDS]
-        try:
-            self._commands = [Stop(why)]
-            self._decide((), 0.0)
-        except Exception:  # noqa: BLE001  # the failure that is on its way out already is the one to tell
-            zone, coldest = core.session.zone, _coldest_degc(core)
-            exposure = {**core.dose.session, zone: after_crash(core.dose.of(zone), coldest)}
-            session = core.session.session_id
-            self.store.submit_session(
-                SessionRecord(session, core.dose.client, zone, coldest, exposure, self.clock.monotonic(), why)
-            )
-            self.note(EventKind.SESSION_ENDED, why, session_id=session, why=why, zone=zone.value)
+        reckoned = True
+        if self._core.session.state in TREATING:
+            try:
+                self._commands = [Stop(why)]
+                self._decide((), 0.0)
+            except Exception:  # noqa: BLE001  # the failure that is on its way out already is the one to tell
+                reckoned = False
+                self.note(EventKind.SESSION_ENDED, why, session_id=self._core.session.session_id, why=why)
+        if reckoned and (self.shown_safe or not just_treated):
+            return
+        self.store.submit_session(record_of(self._core, self.clock.monotonic(), unfinished=why, allowance=True))
 
     async def _make_safe(self) -> bool:
         self.note(EventKind.DAEMON_STOPPING, "making the wand safe")
@@ -276,10 +269,3 @@ class ControlLoop:
             raise
         failpoint("safe.after_stop")
         return safe
-
-
-def _coldest_degc(core: Core) -> Celsius:
-    """Coldest plate of the session, for the allowance after a crash: as ordered, or as the present step will order."""
-    step = core.session.current
-    planned = step.plate_degc if step is not None else core.limits.plate_floor_degc
-    return Celsius(max(min(core.coldest_plate_degc, planned), core.limits.plate_floor_degc))

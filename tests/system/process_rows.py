@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.system import failpoint_rows as failpoints
 from tests.system import process_acts as acts
 from tests.system.faults import THROUGH_DAEMON_S, WITHOUT_DAEMON_S
 from tests.system.processes import FAULTY_DAEMON, Bed, bed
@@ -30,7 +31,7 @@ class Row:
         once: Shows it; the seconds it took where ``budget_s`` bounds them.
         budget_s: From the fault to drive zero, or what ``timed`` says; None where nothing is timed.
         timed: What is timed, if not the time to drive zero.
-        elsewhere: The test that shows it in ``make test``, where that is another file's.
+        elsewhere: The test that shows it in ``make test``, where that is another file's; or ``CAMPAIGN``.
         alone: It needs the machine for itself.
     """
 
@@ -76,9 +77,10 @@ def on_a_terminal(directory: Path, seed: int) -> Shown:
         raise
 
 
+CAMPAIGN = "campaign only"
 FAULT_FILE = "tests/system/test_process_faults.py"
 AFTER = "trip; nothing cools again by itself; "
-ROWS = (
+PROCESS = (
     Row(
         "D01",
         "kill -9",
@@ -191,3 +193,19 @@ ROWS = (
         THROUGH_DAEMON_S,
     ),
 )
+BROKEN = tuple(
+    Row(
+        f"D15 {name} {act}",
+        {"raise": "an exception at ", "kill": "kill -9 at "}[act] + f"`{name}`",
+        "goes on cooling, nothing durable lost at a kill -9 after it"
+        if act == "raise" and where.survives
+        else "nothing cools again by itself; the session over with its reason; no dose lost",
+        failpoints.broken(name, act),
+        failpoints.budget_s(name, act),
+        elsewhere="" if (number + of_act) % 2 == 0 else CAMPAIGN,
+    )
+    for number, (name, where) in enumerate(failpoints.WHERE.items())
+    for of_act, act in enumerate(failpoints.ACTS)
+)
+"""Every failpoint with every act; in ``make test`` each failpoint with one of them, in turn."""
+ROWS = PROCESS + BROKEN

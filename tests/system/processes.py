@@ -44,7 +44,7 @@ PREPARATIONS = 5
 SESSION_STATES = tuple(state.value for state in SessionState)
 GENTLE: dict[str, Any] = {
     "name": "gentle",
-    "step": [{"zone": ZONE, "plate_degc": 20.0, "hold_s": 80.0, "rewarm_s": 5.0, "glide": True}],
+    "step": [{"zone": ZONE, "plate_degc": 22.0, "hold_s": 80.0, "rewarm_s": 5.0, "glide": True}],
 }
 """A plate that is reached in seconds from room temperature and that warm skin keeps the drive busy at."""
 
@@ -396,11 +396,11 @@ class Bed:
         assert after["drive_on_since_s"] is None, after
         assert after["drive_off_at_s"] == before["drive_off_at_s"], "current flowed again"
 
-    def restart_daemon(self) -> Daemon:
+    def restart_daemon(self, **environment: str) -> Daemon:
         """A new daemon on the same settings and state, after the one before has ended."""
         assert not self.daemon.running
         self.daemon.end()
-        self.daemon = Daemon(self.daemon.config, self.daemon.state_dir)
+        self.daemon = Daemon(self.daemon.config, self.daemon.state_dir, **environment)
         return self.daemon
 
 
