@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,8 @@ from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
-from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.failpoints import arm, failpoint
+from cryodevice.runtime.liveness import LoopWatch, freeze_gc, share_interpreter
 from cryodevice.runtime.picture import Plain, status
 from cryodevice.runtime.pulse import ANSWER_LIMIT_S, Pings
 from cryodevice.runtime.service_manager import LOOK_EVERY_S, Notifier, ServiceManager, of_this_process
@@ -119,10 +121,12 @@ async def assemble(settings: Settings) -> Daemon:
     """Put a daemon together: opens the store, starts the embedded broker; touches no wand.
 
     Raises:
+        SettingsError: A failpoint is set for a daemon that may drive a real wand.
         StoreError: Another daemon holds the state directory, or it cannot be made.
         NewerStateError: A newer program wrote the state directory.
         BrokerError: The embedded broker does not start.
     """
+    arm(os.environ, simulated=settings.device.allow_simulated)
     clock = SystemClock()
     state_dir = settings.state_dir
     try:
@@ -133,7 +137,9 @@ async def assemble(settings: Settings) -> Daemon:
             path=str(state_dir),
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
+    failpoint("start.before_ledger")
     ledger = await asyncio.to_thread(store.load)
+    failpoint("start.after_ledger")
     if store.upgraded_from is not None:
         _log.warning("records brought to the present schema", copy=str(store.upgraded_from))
     snapshots: Bus[Snapshot] = Bus()
@@ -226,8 +232,10 @@ async def serve(daemon: Daemon) -> ExitCode:
     if daemon.publisher is not None:
         services["publisher"] = daemon.publisher.run
     freeze_gc()
+    share_interpreter()
     watch.start()
     try:
+        failpoint("start.before_loop")
         safe = await supervise(loop, services)
     except BaseExceptionGroup as group:
         wand = "was made safe" if loop.shown_safe else "did not show that it is safe"
@@ -236,6 +244,8 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FAILED
     finally:
         watch.stop()
+        _log_rest(happened)
+        failpoint("end.before_store_closes")
         await put_away(daemon)
     if safe or not loop.ever_claimed:
         return ExitCode.FINE
@@ -251,16 +261,18 @@ async def put_away(daemon: Daemon) -> None:
 
 
 async def _log_events(happened: Subscription[NumberedEvent], on_turn: Callable[[], None]) -> None:
-    try:
-        while True:
-            on_turn()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    _log_event(await happened.get())
-    finally:
-        for numbered in happened.drain():
-            _log_event(numbered)
-        happened.close()
+    while True:
+        on_turn()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                _log_event(await happened.get())
+
+
+def _log_rest(happened: Subscription[NumberedEvent]) -> None:
+    """What happened after the event log had ended: after a failure, how wand and session were ended."""
+    for numbered in happened.drain():
+        _log_event(numbered)
+    happened.close()
 
 
 def _log_event(numbered: NumberedEvent) -> None:

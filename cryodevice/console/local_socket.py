@@ -17,6 +17,7 @@ from pathlib import Path
 from cryodevice.console.watching import watching
 from cryodevice.errors import CryodeviceError, StoreError
 from cryodevice.runtime.bus import Bus
+from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain
 from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import EventKind
@@ -30,6 +31,9 @@ MAX_LINE = 65_536
 ANSWER_WITHIN_S = 3.0
 IDLE_S = 60.0
 MOST_CLIENTS = 16
+"""Connections served at a time; a few more are heard for one line, so that a stop gets through a full house."""
+MOST_WAITING = 4
+WAITING_S = 1.0
 FAREWELL_S = 0.3
 """Longest time that what is on its way to a client holds up the end of its connection, or of the daemon."""
 MOST_WATCHERS = 8
@@ -108,19 +112,20 @@ class LocalSocket:
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            while len(self._writers) <= MOST_CLIENTS:
+            if len(self._writers) > MOST_CLIENTS:
+                await self._turn_away(reader, writer)
+                return
+            while True:
                 async with asyncio.timeout(IDLE_S):
                     line = await reader.readline()
                 if not line:
                     break
-                request = _parsed(line)
+                request = _request(line)
                 if request.get("ask") == "watch" and len(self._watchers) < MOST_WATCHERS:
                     await self._watch(request, writer)
                     break
-                answer = await self._answer(request)
-                writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    await writer.drain()
+                failpoint("socket.before_answer")
+                await _say(writer, await self._answer(request))
         except TimeoutError:
             writer.transport.abort()  # it is silent, or takes nothing: what waits for it is not kept any longer
         except (OSError, ValueError):
@@ -144,6 +149,19 @@ class LocalSocket:
         finally:
             watcher.cancel()
             self._watchers.discard(watcher)
+
+    async def _turn_away(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Say that the house is full; whoever wants to stop is heard first."""
+        line = b""
+        if len(self._writers) <= MOST_CLIENTS + MOST_WAITING:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WAITING_S):
+                    line = await reader.readline()
+        request = _request(line)
+        if request.get("ask") == "stop":
+            await _say(writer, await self._answer(request))
+        else:
+            await _say(writer, _refused("too many connections; close some and ask again"))
 
     async def _answer(self, request: Plain) -> Plain:
         if not request:
@@ -189,13 +207,19 @@ class LocalSocket:
         return _refused("the control loop did not answer")
 
 
-def _parsed(line: bytes) -> Plain:
-    """The request on a line; empty when it is none."""
+def _request(line: bytes) -> Plain:
+    """The request in a line; empty when there is none."""
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}
+
+
+async def _say(writer: asyncio.StreamWriter, answer: Plain) -> None:
+    writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        await writer.drain()
 
 
 def _who(request: Plain) -> str:

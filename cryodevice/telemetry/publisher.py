@@ -16,6 +16,7 @@ import structlog
 
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
+from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.settings import MqttSettings
 from cryodevice.telemetry.compose import Composer
@@ -179,6 +180,7 @@ class Publisher:
 
     async def _send(self, connection: Connection, message: Message) -> None:
         self._on_turn()
+        failpoint("publisher.before_send")
         refusal = await connection.send(
             full_topic(self._device_id, message.topic),
             message.content,

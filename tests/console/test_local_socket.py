@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from cryodevice.console.local_socket import MAX_LINE, LocalSocket, ask
+from cryodevice.console.local_socket import MAX_LINE, MOST_CLIENTS, LocalSocket, ask
 from cryodevice.errors import StoreError
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.bus import Bus
@@ -198,3 +198,20 @@ async def test_the_end_of_the_daemon_waits_for_no_watcher(tmp_path):
     last = await asyncio.wait_for(reader.read(), 1)
     assert (last.count(b"\n"), json.loads(last)["ok"]) == (1, True), "one last line, then the end"
     writer.close()
+
+
+async def test_a_full_house_is_told_so_and_a_stop_still_gets_through(served):
+    loop, path = served
+    crowd = [await asyncio.open_unix_connection(path) for _ in range(MOST_CLIENTS)]
+    await asyncio.sleep(0.05)
+    answers = {}
+    for wish in ("status", "stop"):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(json.dumps({"ask": wish}).encode() + b"\n")
+        answers[wish] = json.loads(await asyncio.wait_for(reader.readline(), 3))
+        writer.close()
+    assert (answers["status"]["ok"], "too many connections" in answers["status"]["message"]) == (False, True)
+    assert answers["stop"]["ok"]
+    assert [type(command) for command in loop.commands] == [Stop]
+    for _, writer in crowd:
+        writer.close()
