@@ -73,12 +73,12 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
 
 def _what_now(session: Mapping[str, Any]) -> str:
     """What the hand that holds the wand does now."""
-    left = max(0.0, session["hold_s"] - session["contact_s"])
+    left = max(0.0, session.get("hold_s", 0.0) - session.get("contact_s", 0.0))
     return {
         "precool": ": hold the trigger, off the skin",
         "lifted": f": touch the skin now, {left:.0f} s of contact left",
         "applying": f": stay on the skin, {left:.0f} s left",
-        "rewarming": f": lift the wand, {session['rewarm_left_s'] or 0.0:.0f} s of rewarming left",
+        "rewarming": f": lift the wand, {session.get('rewarm_left_s') or 0.0:.0f} s of rewarming left",
     }.get(session["state"], "")
 
 
