@@ -6,100 +6,29 @@ Every row of the matrix of bad requests on a real pty and on TCP of a ``firmware
 
 import argparse
 import os
-import re
 import select
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
-import tty
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import modbus_peers as peers
 from benchmarks.processes import ROOT, BenchmarkError
+from tests.campaign.modbus_foreign import foreign
+from tests.campaign.modbus_page import Line, Page, pty_line, tcp_line
 from tests.firmware_sim.endpoints import modbus_host as host
 
 DOCUMENT = ROOT / "docs" / "evidence" / "modbus-slave.md"
 QUIET_S = 0.08
 """Silence after a fault and between the good requests, as long as in the measurements of other slaves."""
-ANSWER_S = 0.25
 MOST_GOOD = 5
 SENDER_LATE_S = 0.004
 """A pause of the sender that the slave may rightly take for the end of a frame: such a run says nothing."""
 GOOD = host.rtu(host.GOOD)
 REPLY = 69
-MBPOLL_PERIOD_MS = 10
-
-
-@dataclass
-class Page:
-    """The document as it grows, and whether all in it is as it should be."""
-
-    lines: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-
-    def row(self, *cells: object) -> None:
-        self.lines.append("| " + " | ".join(map(str, cells)) + " |")
-
-    def head(self, title: str, text: str, *columns: str) -> None:
-        self.lines += [f"\n{'#' * (2 + (title[:1] == '#'))} {title.lstrip('# ')}\n", text + "\n"]
-        self.row(*columns)
-        self.row(*["---"] * len(columns))
-        sys.stdout.write(f"== {title.lstrip('# ')}\n")
-        sys.stdout.flush()
-
-    def judged(self, good: bool, what: str, said: str) -> str:
-        if not good:
-            self.failed.append(f"{what}: {said}")
-        return said if good else f"**{said}**"
-
-
-class Line:
-    """A host's end of a pty or a connection."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-
-    def send(self, data: bytes) -> None:
-        os.write(self.descriptor, data)
-
-    def receive(self, number: int, within_s: float = ANSWER_S) -> bytes:
-        """What came, at most ``number`` bytes; all that came when the time was over."""
-        found, end = b"", time.monotonic() + within_s
-        while len(found) < number and (left := end - time.monotonic()) > 0:
-            if select.select([self.descriptor], [], [], left)[0]:
-                piece = os.read(self.descriptor, 65536)
-                if not piece:
-                    break
-                found += piece
-        return found
-
-    def ask(self, frame: bytes, number: int) -> bytes:
-        self.send(frame)
-        return self.receive(number)
-
-
-@contextmanager
-def pty_line(path: str) -> Iterator[Line]:
-    descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
-    try:
-        tty.setraw(descriptor)
-        yield Line(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def tcp_line(port: str) -> Iterator[Line]:
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=2) as connection:
-        connection.setblocking(True)
-        yield Line(connection.fileno())
 
 
 def bad_frames(line: Line) -> int:
@@ -255,86 +184,6 @@ def hundred(page: Page, port: str) -> None:
     good = kept and newest and gone >= 92
     text = f"{gone} of the 100 closed, the oldest first; newest answered: {newest}; a master at work kept: {kept}"
     page.row("100 connections", page.judged(good, "100 connections", text))
-
-
-def mbpoll_words(slave: peers.Slave, *options: str) -> list[str]:
-    if slave.line == "rtu":
-        line = ["-m", "rtu", "-b", "115200", "-P", "none", *options, slave.where]
-    else:
-        line = ["-m", "tcp", "-p", slave.where, *options, "127.0.0.1"]
-    return [peers.mbpoll(), "-a", "1", "-0", *line]
-
-
-def mbpoll_values(slave: peers.Slave, kind: str, start: int, count: int) -> list[int]:
-    """Registers as mbpoll shows them; kind 4 is holding, 3 is input."""
-    words = mbpoll_words(slave, "-t", kind, "-r", str(start), "-c", str(count), "-1")
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
-    values = [int(word) for word in re.findall(r"^\[\d+\]:\s+(-?\d+)", done.stdout, re.MULTILINE)]
-    if len(values) != count:
-        raise BenchmarkError(f"mbpoll did not read {count} registers: {done.stdout[-300:]}{done.stderr[-300:]}")
-    return values
-
-
-def mbpoll_write(slave: peers.Slave, start: int, *registers: int) -> None:
-    """Written by mbpoll: one register by FC 6, several by FC 16."""
-    words = [*mbpoll_words(slave, "-t", "4", "-r", str(start)), *map(str, registers)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
-    if f"Written {len(registers)} references" not in done.stdout:
-        raise BenchmarkError(f"mbpoll did not write {start}: {done.stdout[-300:]}{done.stderr[-300:]}")
-
-
-def poll_for(slave: peers.Slave, seconds: float) -> tuple[int, int]:
-    """Status polls by mbpoll for a time: how many were answered, how many not."""
-    words = mbpoll_words(slave, "-t", "3", "-r", str(host.STATUS), "-c", "32", "-l", str(MBPOLL_PERIOD_MS))
-    with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-        process.wait(5)
-        out.seek(0)
-        text = out.read()
-    found = re.search(r"(\d+) frames transmitted, (\d+) received, (\d+) errors", text)
-    if found is None:
-        raise BenchmarkError(f"mbpoll said no statistics: {text[-300:]!r}")
-    sent, received, errors = map(int, found.groups())
-    return received, errors + sent - received
-
-
-def foreign(page: Page, slaves: tuple[peers.Slave, peers.Slave], program: Path, seconds: float) -> None:
-    page.head(
-        "Peers",
-        f"libmodbus in C (`benchmarks/peers/modbus_peer.c`, checked) and mbpoll, {seconds:g} s each on each line. The C master sends armed "
-        "orders by FC 23 as fast as they are answered, each echoing the status before, checks order, token, boot id, state, "
-        "flags, lease and plate temperatures in every reply, uses FC 3, 4, 6 and 16 after each 16th, and ends with a stop, after which "
-        f"lease and relay must be off and no order refused. mbpoll reads the status each {MBPOLL_PERIOD_MS} ms, then identity and "
-        "plate, and writes the scratch word (FC 6) and a stop (FC 16), whose token must then be in force.",
-        "peer",
-        "line",
-        "exchanges",
-        "other requests",
-        "errors",
-        "values seen",
-    )
-    for slave in slaves:
-        name = {"rtu": "RTU, pty", "tcp": "TCP"}[slave.line]
-        try:
-            found = peers.master(program, slave.line, slave.where, seconds, checked=True)
-            values = f"plate {found['plate_degc']:.2f} degC; stopped"
-            page.row("libmodbus C master", name, found["exchanges"], found["others"], 0, values)
-        except BenchmarkError as error:
-            page.row("libmodbus C master", name, "-", "-", page.judged(False, "libmodbus", str(error)), "-")
-        received, errors = poll_for(slave, seconds)
-        magic, version, *_ = mbpoll_values(slave, "4", host.IDENTITY, 24)
-        plate = mbpoll_values(slave, "3", host.STATUS + 8, 2)[0] / 100
-        mbpoll_write(slave, host.SCRATCH, 4711)
-        mbpoll_write(slave, host.ORDER, *host.STOP)
-        scratch, token = (mbpoll_values(slave, "4", start, 1)[0] for start in (host.SCRATCH, host.STATUS + 22))
-        good = errors == 0 and received > seconds * 20 and (magic, version) == (0x4357, 0x0100) and 15 < plate < 35
-        good = good and (scratch, token) == (4711, host.TOKEN)
-        values = (
-            f"magic 0x{magic:04X}, version 0x{version:04X}, plate {plate:.2f} degC; scratch word written and stopped"
-        )
-        page.row("mbpoll", name, received, "4 reads, 2 writes", page.judged(good, "mbpoll", str(errors)), values)
 
 
 def main() -> int:
