@@ -78,6 +78,8 @@ def input_flags(measured: Measurements, have: int, *, reached: bool) -> int:
 
 _HAS_CONTACT, _HAS_TRIGGER, _HAS_TIP = int(Capability.CONTACT), int(Capability.TRIGGER), int(Capability.TIP)
 _HAS_FAN, _HAS_MOTION = int(Capability.FAN_TACHOMETER), int(Capability.MOTION)
+_HAS_SKIN_IR, _HAS_HUMIDITY = int(Capability.SKIN_IR), int(Capability.HUMIDITY)
+_STATES: Final = {Mode.OFF: State.ARMED, Mode.COOL: State.COOLING, Mode.WARM: State.WARMING}
 
 
 def state_of(trip: Trip, mode: Mode, *, lease_live: bool) -> State:
@@ -86,11 +88,11 @@ def state_of(trip: Trip, mode: Mode, *, lease_live: bool) -> State:
         return State.TRIPPED
     if not lease_live:
         return State.OFF
-    return {Mode.OFF: State.ARMED, Mode.COOL: State.COOLING, Mode.WARM: State.WARMING}[mode]
+    return _STATES[mode]
 
 
-def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, capabilities: Capability) -> list[int]:
-    """The 32 registers.
+def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, have: int) -> list[int]:
+    """The 32 registers; ``have``: capability bits.
 
     Raises:
         WireError: A value does not fit its register.
@@ -106,13 +108,13 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, c
         "trip_code": tick.trip,
         "plate_a_degc": measured.plate_a_degc,
         "plate_b_degc": measured.plate_b_degc,
-        "skin_ir_degc": measured.skin_ir_degc if capabilities & Capability.SKIN_IR else None,
+        "skin_ir_degc": measured.skin_ir_degc if have & _HAS_SKIN_IR else None,
         "sink_degc": measured.sink_degc,
         "ambient_degc": measured.ambient_degc,
-        "humidity_pct": measured.humidity_pct if capabilities & Capability.HUMIDITY else None,
+        "humidity_pct": measured.humidity_pct if have & _HAS_HUMIDITY else None,
         "drive_ma": None if readings is None else _i16(readings.drive_ma),
         "drive_mv": None if readings is None else _i16(readings.drive_mv),
-        "fan_rpm": readings.fan_rpm if readings is not None and capabilities & Capability.FAN_TACHOMETER else None,
+        "fan_rpm": readings.fan_rpm if readings is not None and have & _HAS_FAN else None,
         "lease_remaining_ms": min(max(live.lease_remaining_ms, 0), U16 - 1),
         "setpoint_degc": lease.setpoint_degc,
         "order_sequence": lease.order_sequence,
