@@ -102,7 +102,10 @@ def test_noise_behind_a_good_request_costs_nothing(bench: Any, slave: Any) -> No
     assert answered(bench, slave.feed(GOOD))
 
 
-@pytest.mark.parametrize("after", [b"\x00", b"\x01\x03\x01", host.rtu(host.GOOD, 2), host.rtu(b"\x2b\x0e\x01\x00")])
+@pytest.mark.parametrize(
+    "after",
+    [b"\x00", b"\x01\x03\x01", host.rtu(host.GOOD, 2), host.rtu(b"\x2b\x0e\x01\x00"), host.rtu(b"\x07")],
+)
 def test_after_noise_only_good_requests_to_the_very_end_count(slave: Any, after: Any) -> None:
     slave.feed(b"\x00" + GOOD + after)
     assert slave.silence() == b""
@@ -124,6 +127,18 @@ def test_another_unit_id(bench: Any) -> None:
     slave = RtuSlave(bench.firmware, 247)
     assert slave.feed(GOOD) == b""
     assert slave.feed(host.rtu(host.GOOD, 247))[:3] == b"\xf7\x03\x40"
+
+
+@pytest.mark.parametrize("noise", [b"\x55", b"\x01\x10\x02\x00\x00\x7b\xf6", b"\x01\x03"])
+def test_noise_without_end_is_not_kept_and_the_request_behind_it_is_answered(
+    bench: Any, slave: Any, noise: Any
+) -> None:
+    for _ in range(200):
+        assert slave.feed(noise * 20) == b""
+        assert slave._framer.pending <= 256
+    slave.feed(GOOD)
+    assert answered(bench, slave.silence())
+    assert bench.firmware.bad_frames == 1
 
 
 def test_a_frame_of_three_bytes_is_bad_however_good_its_crc(bench: Any, slave: Any) -> None:
