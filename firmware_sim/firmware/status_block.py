@@ -4,6 +4,7 @@ Builds words only; that a reply has carried them is noted by the firmware.
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from cryodevice.quantities import U16, U32
@@ -17,6 +18,8 @@ _CONTACT, _TRIGGER, _ESTOP, _TIP = int(Flag.CONTACT), int(Flag.TRIGGER), int(Fla
 _FAN, _REACHED, _MOTION = int(Flag.FAN), int(Flag.SETPOINT_REACHED), int(Flag.MOTION)
 _LEASE_LIVE, _RELAY = int(Flag.LEASE_LIVE), int(Flag.RELAY_CLOSED)
 _WORST_I16: Final = 32767
+_BLOCK: Final = registers.layout(registers.STATUS)
+_in_order = itemgetter(*_BLOCK.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,11 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, h
         "bad_frames": live.bad_frames % U16,
         "cooling_s": tick.cooling_s % U16,
         "boot_id_now": live.boot_id,
+        "status_reserved_29": 0,
+        "status_reserved_30": 0,
+        "status_reserved_31": 0,
     }
-    block = registers.layout(registers.STATUS)
-    return block.write([values.get(name, 0) for name in block.names])
+    return _BLOCK.write(_in_order(values))
 
 
 def _i16(count: int) -> int:
