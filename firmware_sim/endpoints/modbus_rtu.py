@@ -42,8 +42,8 @@ def _after_byte(crc: int) -> int:
 
 _BYTE = tuple(map(_after_byte, range(256)))
 _PAIR = array("H", [low >> 8 ^ _BYTE[(low ^ high) & 0xFF] for high in range(256) for low in _BYTE])
-"""The CRC takes two bytes at a stroke: it has 16 bits, so a pair leaves nothing of it but the table's entry. An array is
-128 KiB in one piece and stays in the processor's cache; a tuple of numbers would not."""
+"""The CRC takes two bytes at a stroke: it has 16 bits, so a pair leaves nothing of it but the table's entry. An array
+is 128 KiB in one piece and stays in the processor's cache; a tuple of numbers would not."""
 
 
 def crc16_modbus(data: bytes) -> int:

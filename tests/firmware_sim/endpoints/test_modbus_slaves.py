@@ -159,7 +159,7 @@ def test_dead_directions(bench: Any, slave: Any, tcp: Any) -> None:
     assert slave.silence() == b""
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(st.one_of(st.binary(max_size=300), st.just(None), st.just(GOOD), st.just(GOOD[:-1]))))
 def test_any_bytes_on_rtu_are_survived_and_then_a_good_request_is_answered(new_bench: Any, events: Any) -> None:
     bench = new_bench()
@@ -238,7 +238,7 @@ def test_other_units_and_broadcasts_get_no_reply_on_tcp(bench: Any, tcp: Any) ->
     assert bench.firmware.scratch == 4
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=300), max_size=10), st.integers(0, 3))
 def test_any_bytes_on_tcp_are_survived_and_end_the_line_or_leave_it_whole(
     new_bench: Any, pieces: Any, good: Any
