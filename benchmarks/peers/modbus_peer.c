@@ -1,7 +1,10 @@
 /* A Modbus peer on libmodbus: a master that exchanges with a wand, and a slave of plain registers.
  *
- *   modbus_peer master rtu PATH SECONDS [checked]     modbus_peer master tcp PORT SECONDS [checked]
- *   modbus_peer slave rtu                             modbus_peer slave tcp
+ *   modbus_peer master rtu PATH SECONDS [checked]     modbus_peer slave rtu
+ *   modbus_peer master tcp PORT SECONDS [checked]     modbus_peer slave tcp
+ *   modbus_peer master fd NUMBER SECONDS [checked]
+ *
+ * fd is RTU on an open descriptor, such as the other end of a pty whose device a slave has opened.
  *
  * The master sends one armed order after the other by function 23, each echoing the status before, as the control loop
  * does. Checked, it is strict: every reply must be what docs/wire.md promises, functions 3, 4, 6 and 16 are used between
@@ -10,7 +13,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <modbus.h>
+#include <modbus/modbus.h>
 #include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +78,7 @@ static void master(double seconds, int checked)
     must(modbus_read_registers(line, STATUS, STATUSES, status) == STATUSES, "FC 3 of the status");
     if (checked)
         must(status[22] == TOKEN && degc_plausible(status[8]) && degc_plausible(status[9]), "status words");
+    uint16_t refusals = status[25];
     order[2] = 800;
     order[3] = LEASE_MS;
     double began = now_s(CLOCK_MONOTONIC), cpu = now_s(CLOCK_PROCESS_CPUTIME_ID), end = began + seconds;
@@ -97,7 +101,7 @@ static void master(double seconds, int checked)
     order[2] = order[3] = order[4] = 0;
     must(modbus_write_and_read_registers(line, ORDER, ORDERS, order, STATUS, STATUSES, status) == STATUSES, "FC 23 stop");
     if (checked)
-        must(status[3] == 0 && (status[4] & 0x0101) == 0 && status[17] == 0 && status[25] == 0, "stopped, relay open");
+        must(status[3] == 0 && (status[4] & 0x0101) == 0 && status[17] == 0 && status[25] == refusals, "stopped, none refused");
     printf("{\"exchanges\": %ld, \"others\": %ld, \"seconds\": %.6f, \"cpu_s\": %.6f, \"plate_degc\": %.2f}\n", exchanges,
            others, took, cpu, (int16_t) status[8] / 100.0);
 }
@@ -106,6 +110,7 @@ static void slave(int rtu)
 {
     modbus_mapping_t *registers = modbus_mapping_new(0, 0, SCRATCH + 1, 0);
     uint8_t request[MODBUS_TCP_MAX_ADU_LENGTH];
+    int server = -1;
     must(registers != NULL, "registers");
     if (rtu) {
         int device, held;
@@ -128,22 +133,24 @@ static void slave(int rtu)
         socklen_t size = sizeof at;
         getsockname(listener, (struct sockaddr *) &at, &size);
         printf("{\"tcp\": %d}\n", ntohs(at.sin_port));
-        fflush(stdout);
         must(modbus_tcp_accept(line, &listener) >= 0, "modbus_tcp_accept");
+        server = listener;
     }
-    fflush(stdout);
     modbus_set_slave(line, UNIT);
     for (;;) {
         int size = modbus_receive(line, request);
-        if (size > 0)
+        if (size > 0) {
             modbus_reply(line, request, size, registers);
-        else if (size < 0 && !rtu)
-            exit(0);
+        } else if (size < 0 && !rtu) {
+            modbus_close(line);
+            must(modbus_tcp_accept(line, &server) >= 0, "modbus_tcp_accept");
+        }
     }
 }
 
 int main(int count, char **words)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     int rtu = count > 2 && strcmp(words[2], "rtu") == 0;
     if (count == 3 && strcmp(words[1], "slave") == 0) {
         slave(rtu);
@@ -153,11 +160,16 @@ int main(int count, char **words)
         fprintf(stderr, "usage: modbus_peer master rtu|tcp WHERE SECONDS [checked] | modbus_peer slave rtu|tcp\n");
         return 2;
     }
-    line = rtu ? modbus_new_rtu(words[3], 115200, 'N', 8, 1) : modbus_new_tcp("127.0.0.1", atoi(words[3]));
+    int fd = strcmp(words[2], "fd") == 0;
+    line = rtu || fd ? modbus_new_rtu(fd ? "/dev/null" : words[3], 115200, 'N', 8, 1)
+                     : modbus_new_tcp("127.0.0.1", atoi(words[3]));
     must(line != NULL, "the line");
     modbus_set_slave(line, UNIT);
     modbus_set_response_timeout(line, 2, 0);
-    must(modbus_connect(line) == 0, "connect");
+    if (fd)
+        modbus_set_socket(line, atoi(words[3]));
+    else
+        must(modbus_connect(line) == 0, "connect");
     master(atof(words[4]), count > 5 && strcmp(words[5], "checked") == 0);
     modbus_close(line);
     return 0;

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.firmware_sim.endpoints.modbus_host import crc
 from tests.wire.conftest import BLOCK_KINDS, load
 
 Vector = dict[str, Any]
@@ -13,16 +14,6 @@ MODBUS = load("modbus")
 BY_NAME = {vector["name"]: vector for vector in MODBUS}
 BLOCKS = {vector["name"]: vector for kind in BLOCK_KINDS for vector in load(kind)}
 BASES = {"identity": 0x0000, "status": 0x0100, "order": 0x0200}
-
-
-def crc(data: bytes) -> bytes:
-    """CRC-16/MODBUS one bit at a time, low byte first."""
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0xA001 if register & 1 else 0)
-    return struct.pack("<H", register)
 
 
 def test_the_crc_of_these_tests_has_its_check_value() -> None:
