@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import exchange, footprint, lateness, simulated, startup
+from benchmarks import exchange, footprint, lateness, modbus_exchange, simulated, startup
 from benchmarks import processes as p
 from benchmarks.figures import Section, verdict
 
 SECTIONS = {
     "exchange": exchange.run,
+    "modbus": modbus_exchange.run,
     "lateness": lateness.run,
     "simulator": simulated.run,
     "startup": startup.run,
     "footprint": footprint.run,
 }
 DOCUMENT = p.ROOT / "docs" / "evidence" / "bench.md"
-_LIBRARIES = ("pyserial", "aiomqtt", "paho-mqtt", "pydantic", "numpy")
+_LIBRARIES = ("pyserial", "pymodbus", "aiomqtt", "paho-mqtt", "pydantic", "numpy")
 
 
 def markdown(section: Section) -> str:
