@@ -223,6 +223,7 @@ async def test_a_killed_wand_is_a_closed_line_at_once(simulated: Wand, simulator
     with pytest.raises(LinkClosedError):
         await read_on()
     assert time.monotonic() - begin < 1.5
+    simulator.process.wait(5)  # a process that is still being taken down may still accept
     with pytest.raises(PortUnavailableError):
         await simulated.connect(AMPLE)
 

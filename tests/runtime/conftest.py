@@ -72,11 +72,13 @@ def line():
     return "serial"
 
 
-@pytest.fixture
-async def bench(tmp_path, line):
+@contextlib.asynccontextmanager
+async def bench_on(line, folder):
+    """A bench of its own; ``folder`` is for its ledger."""
+    folder.mkdir(exist_ok=True)
     sim = Simulator(3)
     pacer = Pacer(sim, time.monotonic)
-    store = SqliteExposureStore(tmp_path / "exposure.db", time.time)
+    store = SqliteExposureStore(folder / "exposure.db", time.time)
     ledger = store.load()
     clock = SystemClock()
     wand_at, opening = wand_and_port(line, sim, pacer.catch_up, clock.monotonic)
@@ -92,3 +94,9 @@ async def bench(tmp_path, line):
         with contextlib.suppress(asyncio.CancelledError):
             await pacing
     store.close()
+
+
+@pytest.fixture
+async def bench(tmp_path, line):
+    async with bench_on(line, tmp_path) as bench:
+        yield bench
