@@ -273,7 +273,7 @@ class Firmware:
             self.bad_frames,
             self.boot_id,
         )
-        return status_words(self.completed, self.measured, self.lease, live, self._config.capabilities)
+        return status_words(self.completed, self.measured, self.lease, live, self._capabilities)
 
     def reply_status(self, *, whole: bool = True) -> list[int]:
         """The 32 registers for a reply; if it holds the whole of them, its tick may be echoed from now on."""

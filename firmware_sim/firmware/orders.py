@@ -5,6 +5,7 @@ A mode or key that this version does not know is carried as it came, because oth
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cryodevice.wire import registers
 from cryodevice.wire.codes import Mode
@@ -12,7 +13,7 @@ from cryodevice.wire.codes import Mode
 
 @dataclass(frozen=True, slots=True)
 class ReceivedOrder:
-    """An order block in engineering units, and the words it came as (for the exact-repeat rule)."""
+    """The words an order came as (for the exact-repeat rule), and its fields in the order of the block."""
 
     words: tuple[int, ...]
     sequence: int
@@ -41,15 +42,5 @@ def read_order(words: Sequence[int]) -> ReceivedOrder:
     Raises:
         WireError: Wrong number of registers.
     """
-    values = registers.unpack(registers.ORDER, words)
-    return ReceivedOrder(
-        words=tuple(words),
-        sequence=int(values["order_number"] or 0),
-        mode=int(values["mode"] or 0),
-        setpoint_degc=values["order_setpoint_degc"] or 0.0,
-        lease_ms=int(values["lease_ms"] or 0),
-        echo=int(values["echo"] or 0),
-        boot_id=int(values["order_boot_id"] or 0),
-        token=int(values["order_token"] or 0),
-        key=int(values["reset_key"] or 0),
-    )
+    values: list[Any] = registers.layout(registers.ORDER).read(words)  # nothing in an order may be missing
+    return ReceivedOrder(tuple(words), *values)

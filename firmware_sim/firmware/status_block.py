@@ -4,6 +4,7 @@ Builds words only; that a reply has carried them is noted by the firmware.
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from cryodevice.quantities import U16, U32
@@ -17,6 +18,8 @@ _CONTACT, _TRIGGER, _ESTOP, _TIP = int(Flag.CONTACT), int(Flag.TRIGGER), int(Fla
 _FAN, _REACHED, _MOTION = int(Flag.FAN), int(Flag.SETPOINT_REACHED), int(Flag.MOTION)
 _LEASE_LIVE, _RELAY = int(Flag.LEASE_LIVE), int(Flag.RELAY_CLOSED)
 _WORST_I16: Final = 32767
+_BLOCK: Final = registers.layout(registers.STATUS)
+_in_order = itemgetter(*_BLOCK.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def input_flags(measured: Measurements, have: int, *, reached: bool) -> int:
 
 _HAS_CONTACT, _HAS_TRIGGER, _HAS_TIP = int(Capability.CONTACT), int(Capability.TRIGGER), int(Capability.TIP)
 _HAS_FAN, _HAS_MOTION = int(Capability.FAN_TACHOMETER), int(Capability.MOTION)
+_HAS_SKIN_IR, _HAS_HUMIDITY = int(Capability.SKIN_IR), int(Capability.HUMIDITY)
+_STATES: Final = {Mode.OFF: State.ARMED, Mode.COOL: State.COOLING, Mode.WARM: State.WARMING}
 
 
 def state_of(trip: Trip, mode: Mode, *, lease_live: bool) -> State:
@@ -86,11 +91,11 @@ def state_of(trip: Trip, mode: Mode, *, lease_live: bool) -> State:
         return State.TRIPPED
     if not lease_live:
         return State.OFF
-    return {Mode.OFF: State.ARMED, Mode.COOL: State.COOLING, Mode.WARM: State.WARMING}[mode]
+    return _STATES[mode]
 
 
-def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, capabilities: Capability) -> list[int]:
-    """The 32 registers.
+def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, have: int) -> list[int]:
+    """The 32 registers; ``have``: capability bits.
 
     Raises:
         WireError: A value does not fit its register.
@@ -106,13 +111,13 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, c
         "trip_code": tick.trip,
         "plate_a_degc": measured.plate_a_degc,
         "plate_b_degc": measured.plate_b_degc,
-        "skin_ir_degc": measured.skin_ir_degc if capabilities & Capability.SKIN_IR else None,
+        "skin_ir_degc": measured.skin_ir_degc if have & _HAS_SKIN_IR else None,
         "sink_degc": measured.sink_degc,
         "ambient_degc": measured.ambient_degc,
-        "humidity_pct": measured.humidity_pct if capabilities & Capability.HUMIDITY else None,
+        "humidity_pct": measured.humidity_pct if have & _HAS_HUMIDITY else None,
         "drive_ma": None if readings is None else _i16(readings.drive_ma),
         "drive_mv": None if readings is None else _i16(readings.drive_mv),
-        "fan_rpm": readings.fan_rpm if readings is not None and capabilities & Capability.FAN_TACHOMETER else None,
+        "fan_rpm": readings.fan_rpm if readings is not None and have & _HAS_FAN else None,
         "lease_remaining_ms": min(max(live.lease_remaining_ms, 0), U16 - 1),
         "setpoint_degc": lease.setpoint_degc,
         "order_sequence": lease.order_sequence,
@@ -125,8 +130,11 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, c
         "bad_frames": live.bad_frames % U16,
         "cooling_s": tick.cooling_s % U16,
         "boot_id_now": live.boot_id,
+        "status_reserved_29": 0,
+        "status_reserved_30": 0,
+        "status_reserved_31": 0,
     }
-    return registers.pack(registers.STATUS, values)
+    return _BLOCK.write(_in_order(values))
 
 
 def _i16(count: int) -> int:
