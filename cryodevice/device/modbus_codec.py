@@ -85,16 +85,29 @@ READ_REFUSAL = _reading(
 )
 
 
+_ORDER = struct.Struct(f">{ORDER_COUNT}H")
+_NO_WORDS = [0] * ORDER_COUNT
+_EXCHANGE = _reading(
+    "exchange",
+    ReadWriteMultipleRegistersRequest(
+        read_address=STATUS_BASE, read_count=STATUS_COUNT, write_address=ORDER_BASE, write_registers=_NO_WORDS
+    ),
+    STATUS_COUNT,
+)
+_WRITE = bytes([16]) + WriteMultipleRegistersRequest(address=ORDER_BASE, registers=_NO_WORDS).encode()
+# Every order has the same beginning: pymodbus packs it once.
+_EXCHANGE_BEGINS, _WRITE_BEGINS = _EXCHANGE.body[: -_ORDER.size], _WRITE[: -_ORDER.size]
+_ECHO_SIZE = 5
+
+
 def exchange_request(order: Order) -> Request:
     """FC 23: write the 8 order registers, read the 32 status registers (MODBUS-03).
 
     Raises:
         WireError: A value of the order does not fit its register.
     """
-    pdu = ReadWriteMultipleRegistersRequest(
-        read_address=STATUS_BASE, read_count=STATUS_COUNT, write_address=ORDER_BASE, write_registers=pack_order(order)
-    )
-    return _reading("exchange", pdu, STATUS_COUNT)
+    body = _EXCHANGE_BEGINS + _ORDER.pack(*pack_order(order))
+    return Request(_EXCHANGE.name, body, _EXCHANGE.head, _EXCHANGE.size)
 
 
 def write_request(order: Order) -> Request:
@@ -103,9 +116,8 @@ def write_request(order: Order) -> Request:
     Raises:
         WireError: A value of the order does not fit its register.
     """
-    body = bytes([16]) + WriteMultipleRegistersRequest(address=ORDER_BASE, registers=pack_order(order)).encode()
-    echo = bytes([16]) + ORDER_BASE.to_bytes(2, "big") + ORDER_COUNT.to_bytes(2, "big")
-    return Request("write order", body, echo, len(echo))
+    body = _WRITE_BEGINS + _ORDER.pack(*pack_order(order))
+    return Request("write order", body, body[:_ECHO_SIZE], _ECHO_SIZE)
 
 
 def verify(request: Request, reply: bytes) -> None:
