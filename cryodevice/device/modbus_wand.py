@@ -95,8 +95,9 @@ class ModbusWand(LinkWand):
             return value_of(reply)
         except LinkTimeoutError as error:
             self._part()
-            self._came = self._framing.end() or self._came
-            raise self._silence(request, self._came) from error
+            came = self._framing.end()
+            self._came = came or self._came
+            raise self._silence(request, came) from error
         except (LinkClosedError, codec.ExceptionReplyError):
             raise
         except BaseException:  # a wrong reply, or a caller who gave up: the right one may still come
@@ -120,11 +121,11 @@ class ModbusWand(LinkWand):
 
     def _part(self) -> None:
         """See to it that no reply to what was sent so far is taken for that to another request (MODBUS-13)."""
-        if self._framing.numbered:
+        if not self._framing.numbered:
+            self._quiet_until_s = loop_time() + QUIET_S
+        elif self._link.is_open:  # else somebody closed it, and it stays closed
             self._link.close()
             self._reopen = True
-        else:
-            self._quiet_until_s = loop_time() + QUIET_S
 
     async def _be_ready(self, request: codec.Request, deadline_s: Seconds) -> None:
         if self._reopen:

@@ -264,6 +264,19 @@ async def test_close_in_mid_exchange_wakes_it(modbus_wand: ModbusWand, modbus_pe
         await task
 
 
+async def test_closed_in_mid_exchange_and_given_up_it_stays_closed(
+    modbus_wand: ModbusWand, modbus_peer: ModbusPeer
+) -> None:
+    modbus_peer.script.append(nothing)
+    task = asyncio.create_task(modbus_wand.exchange(order(5), AMPLE))
+    await asyncio.sleep(0.02)
+    modbus_wand.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    with pytest.raises(LinkClosedError):
+        await modbus_wand.exchange(order(6), AMPLE)
+
+
 async def test_counters_tell_what_the_line_was_like(modbus_wand: ModbusWand, modbus_peer: ModbusPeer) -> None:
     if modbus_peer.on_tcp:
         modbus_peer.script.append(lambda asked, good: [asked.frame(good[7:], number=9999) + good])
