@@ -80,6 +80,10 @@ IDENTIFY = _reading(
     "identify", ReadHoldingRegistersRequest(address=IDENTITY_BASE, count=IDENTITY_COUNT), IDENTITY_COUNT
 )
 READ_STATUS = _reading("read_status", ReadInputRegistersRequest(address=STATUS_BASE, count=STATUS_COUNT), STATUS_COUNT)
+READ_STATUS_AGAIN = _reading(
+    "read_status", ReadHoldingRegistersRequest(address=STATUS_BASE, count=STATUS_COUNT), STATUS_COUNT
+)
+"""The same by FC 3, for the turn after one that went wrong: even a reply later than the quiet is none to this."""
 READ_REFUSAL = _reading(
     "read last_refusal", ReadInputRegistersRequest(address=FIELDS["last_refusal"].address, count=1), 1
 )
@@ -161,13 +165,13 @@ def identity_of(reply: bytes) -> Identity:
     return our_identity(words)
 
 
-def status_of(reply: bytes) -> Status:
-    """Status in the answer to ``READ_STATUS``.
+def status_of(request: Request, reply: bytes) -> Status:
+    """Status in the answer to a read of it.
 
     Raises:
         WireError: As ``verify`` does.
     """
-    return unpack_status(words_of(READ_STATUS, reply))
+    return unpack_status(words_of(request, reply))
 
 
 def status_after(request: Request, reply: bytes, order: Order) -> Status:

@@ -141,6 +141,19 @@ async def test_after_silence_rtu_is_quiet_and_tcp_is_opened_anew_and_no_call_wai
     assert loop.time() - silent_s >= 0.15
 
 
+@pytest.mark.req("P01")
+@ON_RTU
+async def test_a_status_even_later_than_the_quiet_is_not_the_next_one(
+    modbus_wand: ModbusWand, modbus_peer: ModbusPeer
+) -> None:
+    modbus_peer.script.extend([lambda asked, good: [0.25, good], lambda asked, good: [0.12, good]])
+    with pytest.raises(LinkTimeoutError):
+        await modbus_wand.read_status(TICK)
+    modbus_peer.resting = table.other_status(modbus_peer.resting)
+    assert (await modbus_wand.read_status(AMPLE)).status == modbus_peer.resting
+    assert [asked.function for asked in modbus_peer.seen] == [3, 4, 3]
+
+
 async def test_a_stop_waits_out_the_quiet_and_is_seen(modbus_wand: ModbusWand, modbus_peer: ModbusPeer) -> None:
     modbus_peer.script.append(nothing)
     with pytest.raises(LinkTimeoutError):
