@@ -193,7 +193,7 @@ async def test_a_latched_trip_refuses_and_a_stop_still_works(ruled: tuple[Wand, 
     assert await wand.make_safe(TOKEN, master.identity.boot_id, next(master.numbers))
 
 
-@pytest.mark.parametrize("line", ["serial pty", "modbus rtu", "modbus tcp"])
+@pytest.mark.parametrize("line", ["serial pty", "modbus rtu"])
 async def test_it_cools_and_make_safe_waits_for_the_current_to_end(simulated: Wand, simulator: Simulator) -> None:
     master = await start(simulated)
     await simulator.control("set trigger on")
