@@ -30,6 +30,8 @@ _TWO = struct.Struct(">HH")
 _WRITE_HEAD = struct.Struct(">HHB")
 _READ_WRITE_HEAD = struct.Struct(">HHHHB")
 _ORDER = struct.Struct(f">{ORDER_COUNT}H")
+_REPLY = tuple(struct.Struct(f">B{count}H") for count in range(STATUS_COUNT + 1))
+"""Byte count and so many registers; no block is longer than the status."""
 _ORDER_SPAN = (ORDER_BASE, ORDER_COUNT)
 _SCRATCH_SPAN = (SCRATCH_ADDRESS, 1)
 
@@ -130,7 +132,8 @@ class ModbusPdu:
         for base, size, words in self._blocks:
             if base <= start and start + count <= base + size:
                 first = start - base
-                return lambda: struct.pack(f">B{count}H", 2 * count, *words(count)[first : first + count])
+                pack = _REPLY[count].pack
+                return lambda: pack(2 * count, *words(count)[first : first + count])
         raise _RefusedError(ExceptionCode.ADDRESS)
 
     def _status(self, count: int) -> Sequence[int]:

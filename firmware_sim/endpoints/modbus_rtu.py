@@ -18,6 +18,9 @@ from firmware_sim.firmware import Firmware
 SILENCE_S = 0.005
 """Silence that ends a frame. The standard's 3.5 characters are 1.75 ms from 19200 baud up, but a pty has no bit time,
 and neither the event loop nor the kernel is that punctual (engineering default)."""
+PAUSE_S = 0.020
+"""Silence that ends what so far can only be the beginning of a request to this wand: a sender or a kernel that is held
+up for a few milliseconds has not ended its frame (engineering default)."""
 MAX_FRAME = 256
 _MIN_FRAME = 4
 _BROADCAST = 0
@@ -92,6 +95,12 @@ class RtuFramer:
         """How many bytes lie here that more bytes or silence must judge; 256 at most."""
         return len(self._buffer)
 
+    @property
+    def begun(self) -> bool:
+        """Whether all that lies here is the beginning of a request to this unit that is not complete yet."""
+        start = self._buffer[:2]
+        return not self._waiting and start[:1] == bytes([self._unit]) and (len(start) < 2 or start[1] in _OURS)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that are known to be complete, CRC included."""
         buffer = self._buffer + data
@@ -146,20 +155,20 @@ class RtuSlave(Slave):
     Args:
         firmware: The wand.
         unit: Its unit id, 1...247.
-        silence_s: Silence that ends a frame.
     """
 
-    def __init__(self, firmware: Firmware, unit: int = 1, silence_s: float = SILENCE_S) -> None:
+    def __init__(self, firmware: Firmware, unit: int = 1) -> None:
         self._firmware = firmware
         self._unit = unit
-        self._silence_s = silence_s
         self._pdu = ModbusPdu(firmware)
         self._framer = RtuFramer(unit)
 
     @property
     def patience_s(self) -> float | None:
         """Until the frame that has begun is judged."""
-        return self._silence_s if self._framer.pending else None
+        if not self._framer.pending:
+            return None
+        return PAUSE_S if self._framer.begun else SILENCE_S
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes in any pieces; returns the replies to the requests they complete, oldest first."""

@@ -107,7 +107,7 @@ class _Client(asyncio.BufferedProtocol):
         self._catch_up = catch_up
         self._transport: asyncio.Transport | None = None
         self._silence = SilenceTimer(self._on_silence)
-        self._buffer = bytearray(_CHUNK)
+        self._view = memoryview(bytearray(_CHUNK))
         self.has_asked = False
 
     def abort(self) -> None:
@@ -127,12 +127,12 @@ class _Client(asyncio.BufferedProtocol):
         self._silence.set(None)
         self._port.leave(self)
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's signature
-        return self._buffer
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's signature
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         self._catch_up()
-        self._send(self._slave.feed(bytes(self._buffer[:nbytes])))
+        self._send(self._slave.feed(bytes(self._view[:nbytes])))
 
     def _on_silence(self) -> None:
         self._catch_up()

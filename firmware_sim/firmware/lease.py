@@ -7,7 +7,7 @@ in the order written there, and the first that fails is the refusal.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryodevice.quantities import U16, u16_newer
 from cryodevice.wire.codes import REQUIRED_TO_COOL, Capability, Mode, Refusal
@@ -22,8 +22,7 @@ from firmware_sim.firmware.echo_ring import EchoRing
 from firmware_sim.firmware.orders import ReceivedOrder
 
 
-@dataclass(frozen=True, slots=True)
-class TripView:
+class TripView(NamedTuple):
     """What the lease must know of the cut-outs.
 
     Args:

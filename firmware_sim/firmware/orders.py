@@ -4,15 +4,13 @@ A mode or key that this version does not know is carried as it came, because oth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryodevice.wire import registers
 from cryodevice.wire.codes import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedOrder:
+class ReceivedOrder(NamedTuple):
     """The words an order came as (for the exact-repeat rule), and its fields in the order of the block."""
 
     words: tuple[int, ...]

@@ -5,7 +5,7 @@ Builds words only; that a reply has carried them is noted by the firmware.
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryodevice.quantities import U16, U32
 from cryodevice.wire import registers
@@ -47,8 +47,7 @@ class Tick:
     cooling_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """What reflects the last order or a deliberate lie rather than the tick."""
 
     state: State

@@ -25,7 +25,7 @@ DOCUMENT = ROOT / "docs" / "evidence" / "modbus-slave.md"
 QUIET_S = 0.08
 """Silence after a fault and between the good requests, as long as in the measurements of other slaves."""
 MOST_GOOD = 5
-SENDER_LATE_S = 0.004
+SENDER_LATE_S = 0.010
 """A pause of the sender that the slave may rightly take for the end of a frame: such a run says nothing."""
 GOOD = host.rtu(host.GOOD)
 REPLY = 69
@@ -59,7 +59,7 @@ def faults(page: Page, line: Line, runs: int) -> None:
         "The simulated slave: bad requests",
         f"RTU on a pty. After the fault {QUIET_S * 1000:.0f} ms of silence, then good requests (FC 3, 32 status registers): which one "
         f"is the first answered, worst of {runs} runs; 1 is perfect. Replies to the stimulus itself, and what it adds to "
-        "`bad_frames`. For the single bytes, runs in which the sender paused for more than 4 ms say nothing and are repeated.",
+        f"`bad_frames`. For the single bytes, runs in which the sender paused for more than {SENDER_LATE_S * 1000:.0f} ms say nothing and are repeated.",
         "stimulus",
         "first good request answered",
         "replies to it",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryodevice.wire.codes import Refusal
-from firmware_sim.endpoints.modbus_rtu import RtuSlave, crc16_modbus
+from firmware_sim.endpoints.modbus_rtu import PAUSE_S, SILENCE_S, RtuSlave, crc16_modbus
 from firmware_sim.endpoints.modbus_tcp import TcpSlave
 from tests.firmware_sim.endpoints import modbus_host as host
 from tests.firmware_sim.endpoints.test_serial_slave import VECTORS
@@ -77,9 +77,16 @@ def test_a_request_that_cannot_be_carried_out_is_its_exception(slave: Any, name:
 
 
 def test_one_byte_at_a_time_is_answered_with_the_last(bench: Any, slave: Any) -> None:
-    assert [slave.feed(bytes([byte])) for byte in GOOD[:-1]] == [b""] * 7
-    assert slave.patience_s == 0.005
+    for byte in GOOD[:-1]:
+        assert slave.feed(bytes([byte])) == b""
+        assert slave.patience_s == PAUSE_S
     assert answered(bench, slave.feed(GOOD[-1:]))
+
+
+@pytest.mark.parametrize("noise", [b"\x00", b"\x02", b"\x01\x2b", GOOD[:-1] + b"\x00", b"\x01\x55" * 200])
+def test_what_cannot_become_a_request_to_this_wand_is_judged_sooner(slave: Any, noise: Any) -> None:
+    slave.feed(noise)
+    assert slave.patience_s == SILENCE_S < PAUSE_S
 
 
 def test_requests_without_silence_are_answered_in_order(bench: Any, slave: Any) -> None:
