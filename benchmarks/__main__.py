@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import exchange, footprint, lateness, modbus_slave, simulated, startup
+from benchmarks import exchange, footprint, lateness, modbus_exchange, modbus_slave, simulated, startup
 from benchmarks import processes as p
 from benchmarks.figures import Section, verdict
 
 SECTIONS = {
     "exchange": exchange.run,
+    "modbus": modbus_exchange.run,
     "modbus-slave": modbus_slave.run,
     "lateness": lateness.run,
     "simulator": simulated.run,

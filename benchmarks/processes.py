@@ -64,6 +64,7 @@ class Wand:
 
     port: str
     control: socket.socket
+    endpoints: dict[str, Any]
 
     def ask(self, command: str) -> dict[str, Any]:
         """One command of the control socket."""
@@ -85,13 +86,13 @@ class Wand:
 
 
 @contextlib.contextmanager
-def wand() -> Iterator[Wand]:
-    """``firmware-sim serve`` on a pty, started as the demo starts it."""
-    arguments = ("serve", "--serial", "auto", "--control", f"{HOST}:0", "--seed", "1", "--exit-with-parent")
+def wand(*lines: str) -> Iterator[Wand]:
+    """``firmware-sim serve`` on a pty, started as the demo starts it; with more lines, if they are named."""
+    arguments = ("serve", "--serial", "auto", *lines, "--control", f"{HOST}:0", "--seed", "1", "--exit-with-parent")
     with module("firmware_sim", *arguments, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}) as (_, endpoints):
         host, port = str(endpoints["control"]).rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=STOP_S) as control:
-            yield Wand(str(endpoints["serial"]), control)
+            yield Wand(str(endpoints["serial"]), control, endpoints)
 
 
 def free_port() -> int:

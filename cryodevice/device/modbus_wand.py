@@ -41,6 +41,7 @@ class ModbusWand(LinkWand):
         super().__init__(link, clock)
         self._framing = framing
         self._heard_s = self._quiet_until_s = float("-inf")
+        self._status_reads = [codec.READ_STATUS, codec.READ_STATUS_AGAIN]
         self._reopen = False
         self._came = ""
 
@@ -57,7 +58,9 @@ class ModbusWand(LinkWand):
     async def read_status(self, timeout_s: Seconds) -> Reading:
         """One reading, without an order; see ``Wand.read_status``."""
         async with self._turn:
-            status = await self._ask(codec.READ_STATUS, codec.status_of, Seconds(loop_time() + timeout_s))
+            request = self._status_reads[0]
+            deadline_s = Seconds(loop_time() + timeout_s)
+            status = await self._ask(request, lambda reply: codec.status_of(request, reply), deadline_s)
             return read(status, self._clock())
 
     async def exchange(self, order: Order, timeout_s: Seconds) -> Reading:
@@ -95,8 +98,9 @@ class ModbusWand(LinkWand):
             return value_of(reply)
         except LinkTimeoutError as error:
             self._part()
-            self._came = self._framing.end() or self._came
-            raise self._silence(request, self._came) from error
+            came = self._framing.end()
+            self._came = came or self._came
+            raise self._silence(request, came) from error
         except (LinkClosedError, codec.ExceptionReplyError):
             raise
         except BaseException:  # a wrong reply, or a caller who gave up: the right one may still come
@@ -120,11 +124,12 @@ class ModbusWand(LinkWand):
 
     def _part(self) -> None:
         """See to it that no reply to what was sent so far is taken for that to another request (MODBUS-13)."""
-        if self._framing.numbered:
+        if not self._framing.numbered:
+            self._quiet_until_s = loop_time() + QUIET_S
+            self._status_reads.reverse()
+        elif self._link.is_open:  # else somebody closed it, and it stays closed
             self._link.close()
             self._reopen = True
-        else:
-            self._quiet_until_s = loop_time() + QUIET_S
 
     async def _be_ready(self, request: codec.Request, deadline_s: Seconds) -> None:
         if self._reopen:

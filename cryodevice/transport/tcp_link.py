@@ -1,4 +1,4 @@
-"""A serial line carried over TCP (``socket://host:port``) as a link. Raw bytes; no RFC 2217, no TLS, no Modbus.
+"""Bytes over TCP (``socket://host:port``) as a link: a serial line carried over it, or Modbus TCP. No RFC 2217, no TLS.
 
 A half-open connection delivers nothing and raises nothing: the caller's deadlines notice it, the kernel's own time-out
 closes it later.
@@ -25,7 +25,7 @@ _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, i
 
 
 class TcpLink(DescriptorLink):
-    """One TCP connection to a serial server, or to the simulator."""
+    """One TCP connection to a wand, to a serial server before it, or to the simulator."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(f"socket://[{host}]:{port}" if ":" in host else f"socket://{host}:{port}")
@@ -72,7 +72,7 @@ class TcpLink(DescriptorLink):
         if isinstance(error, socket.gaierror):
             why = f"the host name {self._host!r} is not known"
         elif error.errno == errno.ECONNREFUSED:
-            why = "the host is up but nothing listens on that port: is the serial server (or firmware-sim) running?"
+            why = "the host is up but nothing listens on that port: does the wand, its converter or firmware-sim run?"
         elif error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
             why = "no route to that host: check the cable, the address and the network"
         else:

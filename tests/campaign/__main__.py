@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryodevice.safety.interlocks import TABLE
-from tests.campaign import ledger
+from tests.campaign import ledger, modbus_matrix
 from tests.system.faults import ENDINGS, FAULTS, Fault, check, once
 from tests.system.process_rows import ROWS
 from tests.system.processes import ROOT
@@ -71,6 +71,7 @@ ITEMS = (
     Item("faults", (*FAULTS, *ENDINGS), 20, fault),
     Item("process", tuple(PROCESS), 20, process),
     Item("interlocks", tuple(CASES), 20, interlock),
+    Item("modbus", tuple(modbus_matrix.CELLS), 3, modbus_matrix.once),
     Item("ledger", ("kill -9 while writing",), 200, lambda _name, seed: {"s": None, **ledger.kill_once(seed)}),
 )
 
@@ -212,14 +213,25 @@ def write_ledger(kept: list[Result]) -> None:
     )
 
 
-WRITERS = {"faults": write_faults, "process": write_process, "interlocks": write_interlocks, "ledger": write_ledger}
+def write_modbus(kept: list[Result]) -> None:
+    """docs/evidence/modbus-wand.md."""
+    (EVIDENCE / "modbus-wand.md").write_text(modbus_matrix.page(kept))
+
+
+WRITERS = {
+    "faults": write_faults,
+    "process": write_process,
+    "interlocks": write_interlocks,
+    "modbus": write_modbus,
+    "ledger": write_ledger,
+}
 
 
 def main() -> int:
     """Run what is asked for; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("--only", choices=[item.name for item in ITEMS], action="append", help="just this")
-    parser.add_argument("--runs", type=int, help="runs of each case (default: 20, ledger 200)")
+    parser.add_argument("--runs", type=int, help="runs of each case (default: 20, modbus 3, ledger 200)")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results first")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

@@ -49,12 +49,12 @@ def order(number: int, lease_ms: int = 500, mode: Mode = Mode.COOL, echo: int = 
     return Order(number, mode, Celsius(8.0), Milliseconds(lease_ms), echo, boot_id, TOKEN)
 
 
-async def armed(wand: Wand) -> int:
-    """A wand with a live lease of 500 ms at zero power; its boot id."""
+async def armed(wand: Wand, lease_ms: int = 500) -> int:
+    """A wand with a live lease at zero power; its boot id."""
     boot_id = (await wand.connect(AMPLE)).boot_id
     await wand.read_status(AMPLE)
     echo = (await wand.exchange(order(1, 0, Mode.OFF, boot_id=boot_id), AMPLE)).status.sequence
-    assert (await wand.exchange(order(2, 500, Mode.OFF, echo, boot_id), AMPLE)).status.lease_remaining_ms > 0
+    assert (await wand.exchange(order(2, lease_ms, Mode.OFF, echo, boot_id), AMPLE)).status.lease_remaining_ms > 0
     return boot_id
 
 
@@ -110,10 +110,10 @@ async def test_a_wand_in_memory_comes_and_goes_likewise() -> None:
 @pytest.mark.req("L13")
 async def test_a_dead_line_is_silence_in_time_and_the_lease_ends_by_itself(relayed: Wand, relay: Relay) -> None:
     """Half open: first one way, then both."""
-    boot_id = await armed(relayed)
+    boot_id = await armed(relayed, 250)
     relay.dead = {"to_host"}
     began, loop = time.monotonic(), asyncio.get_running_loop()
-    while time.monotonic() - began < 0.25:
+    while time.monotonic() - began < 0.15:
         asked = loop.time()
         with pytest.raises(LinkTimeoutError):
             await relayed.exchange(order(3, 500, Mode.OFF, 0, boot_id), TICK)
@@ -122,7 +122,7 @@ async def test_a_dead_line_is_silence_in_time_and_the_lease_ends_by_itself(relay
     relay.dead = {"to_host", "to_wand"}
     with pytest.raises((LinkTimeoutError, PortUnavailableError)):
         await relayed.connect(Seconds(0.3))
-    await asyncio.sleep(max(0.0, 0.52 - (time.monotonic() - began)))
+    assert time.monotonic() - began > 0.3
     relay.dead = set()
     await relayed.connect(AMPLE)
     status = (await relayed.read_status(AMPLE)).status
@@ -135,8 +135,8 @@ async def test_a_dead_line_is_silence_in_time_and_the_lease_ends_by_itself(relay
 async def test_a_slow_line_is_never_wrong_and_works_when_it_is_given_time(tmp_path: Path) -> None:
     """100, 300 and 600 ms: a tick fails in its own time, a patient caller gets the right answer. All lines at once."""
 
-    async def slow(line: str) -> None:
-        folder = tmp_path / line
+    async def slow(line: str, latency_s: float) -> None:
+        folder = tmp_path / f"{line} {latency_s}"
         folder.mkdir()
         peer = peer_on(line, folder)
         await peer.plug()
@@ -144,23 +144,21 @@ async def test_a_slow_line_is_never_wrong_and_works_when_it_is_given_time(tmp_pa
         loop, numbers = asyncio.get_running_loop(), itertools.count(1)
         try:
             await wand.connect(AMPLE)
-            for latency_s in (0.1, 0.3, 0.6):
-                peer.script.extend([lambda _, good, late=latency_s: [late, good]] * 9)
-                for _ in range(3):  # ticks, into which late answers to those before may fall
-                    asked, began = order(next(numbers)), loop.time()
-                    with pytest.raises((LinkTimeoutError, WireError)):
-                        await wand.exchange(asked, TICK)
-                    assert loop.time() - began < 0.1, line
-                    await asyncio.sleep(0.06)
-                await asyncio.sleep(latency_s)
-                asked = order(next(numbers))
-                assert (await wand.exchange(asked, AMPLE)).status == truth_for(asked), line
-                peer.script.clear()
+            peer.script.extend([lambda _, good: [latency_s, good]] * 9)
+            for _ in range(3):  # ticks, into which late answers to those before may fall
+                asked, began = order(next(numbers)), loop.time()
+                with pytest.raises((LinkTimeoutError, WireError)):
+                    await wand.exchange(asked, TICK)
+                assert loop.time() - began < 0.2, line
+                await asyncio.sleep(0.06)
+            await asyncio.sleep(latency_s)
+            asked = order(next(numbers))
+            assert (await wand.exchange(asked, AMPLE)).status == truth_for(asked), line
         finally:
             wand.close()
             await peer.put_away()
 
-    await asyncio.gather(*map(slow, LINES))
+    await asyncio.gather(*(slow(line, latency_s) for line in LINES for latency_s in (0.1, 0.3, 0.6)))
 
 
 @pytest.fixture
@@ -173,7 +171,7 @@ def short_quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.req("L05")
 @pytest.mark.req("L06")
 @pytest.mark.parametrize("noisy_line", ["serial pty", "serial tcp", "modbus rtu"])
-@pytest.mark.parametrize(("rate", "least_good"), [(1e-4, 80), (1e-3, 12)])
+@pytest.mark.parametrize(("rate", "least_good"), [(1e-4, 40), (1e-3, 8)])
 async def test_no_noise_makes_a_wrong_value(
     noisy_line: str, rate: float, least_good: int, tmp_path: Path, short_quiet: None
 ) -> None:
@@ -185,15 +183,15 @@ async def test_no_noise_makes_a_wrong_value(
     peer.spoil = noise = Noise(rate, seed=20_262)
     good = 0
     try:
-        for number in range(1, 121):
+        for number in range(1, 81):
             try:
-                reading = await wand.exchange(order(number), Seconds(0.01))
+                reading = await wand.exchange(order(number), Seconds(0.008))
             except (LinkTimeoutError, WireError):
                 continue
             assert reading.status == truth_for(order(number))
             good += 1
         assert good >= least_good
-        assert noise.turned > 5
+        assert noise.turned > 3
         peer.spoil = bytes
         await asyncio.sleep(0.02)
         assert (await wand.exchange(order(400), AMPLE)).status == truth_for(order(400))
@@ -247,7 +245,7 @@ async def test_a_flood_costs_neither_memory_nor_the_loop(flooded_line: str, tmp_
 async def test_a_wand_on_another_protocol_is_named_no_wand(spoken: str, answering: str, simulator: Simulator) -> None:
     wand = wand_on(spoken, simulator.port(answering))
     with pytest.raises((LinkTimeoutError, LinkClosedError, WireError, IdentityError)) as caught:
-        await wand.connect(Seconds(0.4))
+        await wand.connect(Seconds(0.3))
     assert any(
         words in caught.value.message
         for words in ("wrong port", "not a wand", "not Modbus TCP", "something else on that port")

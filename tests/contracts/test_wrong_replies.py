@@ -307,7 +307,7 @@ async def test_a_flood_costs_neither_memory_nor_the_line(ready: SerialWand, peer
 async def test_a_silent_port_is_named_as_such(wand: SerialWand, peer: Peer) -> None:
     peer.script.extend([lambda frame, good: []] * 9)
     with pytest.raises(LinkTimeoutError, match="nothing comes back: wrong port, wrong baud rate") as caught:
-        await wand.connect(Seconds(0.4))
+        await wand.connect(Seconds(0.3))
     assert caught.value.evidence["heard_bytes"] == 0
     assert not wand._link.is_open
 
@@ -315,13 +315,13 @@ async def test_a_silent_port_is_named_as_such(wand: SerialWand, peer: Peer) -> N
 async def test_garbage_at_the_other_end_is_named_as_such(wand: SerialWand, peer: Peer) -> None:
     peer.script.extend([lambda frame, good: [b"$GPGGA,123519,4807.038,N\r\n"]] * 9)
     with pytest.raises(LinkTimeoutError, match="no good frame: wrong baud rate, or not a wand"):
-        await wand.connect(Seconds(0.4))
+        await wand.connect(Seconds(0.3))
 
 
 async def test_an_echo_is_named_as_such(wand: SerialWand, peer: Peer) -> None:
     peer.script.extend([lambda frame, good: [encode_frame(frame)]] * 9)
     with pytest.raises(LinkTimeoutError, match="does the line echo"):
-        await wand.connect(Seconds(0.4))
+        await wand.connect(Seconds(0.3))
 
 
 async def test_one_lost_identify_does_not_lose_the_wand(wand: SerialWand, peer: Peer) -> None:
