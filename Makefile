@@ -33,7 +33,7 @@ demo: $(STAMP)
 	@$(BIN)/cryodevice demo $(DEMO_ARGS)
 
 test: $(STAMP) broker analyzer
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
 
 format: $(STAMP)
 	@$(BIN)/ruff format --check .

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
 
 from cryodevice import __version__
 from cryodevice.console.local_socket import SOCKET_NAME, LocalSocket
+from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
@@ -19,17 +21,20 @@ from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
-from cryodevice.runtime.liveness import LoopWatch, freeze_gc
+from cryodevice.runtime.failpoints import arm, failpoint
+from cryodevice.runtime.liveness import LoopWatch, freeze_gc, share_interpreter
+from cryodevice.runtime.picture import Plain, status
 from cryodevice.runtime.pulse import ANSWER_LIMIT_S, Pings
 from cryodevice.runtime.service_manager import LOOK_EVERY_S, Notifier, ServiceManager, of_this_process
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
 from cryodevice.safety.events import EventKind
-from cryodevice.settings import Settings
+from cryodevice.settings import TCP_PORTS, Settings
 from cryodevice.telemetry.broker import RunningBroker, start_broker
 from cryodevice.telemetry.publisher import Publisher, longest_wait_s
 from cryodevice.transport import open_link
 from cryodevice.treatment.core import Config
+from cryodevice.wire.modbus import silence_s
 
 _log = structlog.get_logger("cryodevice")
 _WARNINGS = frozenset(
@@ -78,20 +83,50 @@ class Daemon:
         return self.settings.state_dir / SOCKET_NAME
 
 
+def picture_of(daemon: Daemon) -> Plain | None:
+    """What ``status`` and ``watch`` show: the newest tick, and how telemetry goes; None before the first tick."""
+    latest = daemon.loop.latest
+    if latest is None:
+        return None
+    return {**status(latest), "mqtt": asdict(daemon.publisher.health) if daemon.publisher is not None else None}
+
+
 def wand_url(settings: Settings) -> str:
     """Where the wand is, as the transport reads it."""
     link = settings.link
-    return f"socket://{link.host}:{link.tcp_port}" if link.kind == "tcp" else link.port
+    host = f"[{link.host}]" if ":" in link.host else link.host
+    return f"socket://{host}:{link.tcp_port}" if link.kind in TCP_PORTS else link.port
+
+
+def wand_of(settings: Settings, now: Callable[[], Seconds]) -> Wand:
+    """The driver for the link of these settings, not opened yet.
+
+    Args:
+        settings: ``link`` says which.
+        now: Monotonic seconds, stamped on each reading.
+    """
+    link = settings.link
+    line = open_link(wand_url(settings), baud=link.baud)
+    if link.kind in {"serial", "tcp"}:
+        return SerialWand(line, now)
+    from cryodevice.device.modbus_framing import RtuFraming, TcpFraming  # noqa: PLC0415  # pymodbus only where spoken
+    from cryodevice.device.modbus_wand import ModbusWand  # noqa: PLC0415
+
+    tcp = link.kind == "modbus-tcp"
+    framing = TcpFraming(link.unit) if tcp else RtuFraming(link.unit, silence_s(link.baud))
+    return ModbusWand(line, framing, now)
 
 
 async def assemble(settings: Settings) -> Daemon:
     """Put a daemon together: opens the store, starts the embedded broker; touches no wand.
 
     Raises:
+        SettingsError: A failpoint is set for a daemon that may drive a real wand.
         StoreError: Another daemon holds the state directory, or it cannot be made.
         NewerStateError: A newer program wrote the state directory.
         BrokerError: The embedded broker does not start.
     """
+    arm(os.environ, simulated=settings.device.allow_simulated)
     clock = SystemClock()
     state_dir = settings.state_dir
     try:
@@ -102,14 +137,15 @@ async def assemble(settings: Settings) -> Daemon:
             path=str(state_dir),
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
+    failpoint("start.before_ledger")
     ledger = await asyncio.to_thread(store.load)
+    failpoint("start.after_ledger")
     if store.upgraded_from is not None:
         _log.warning("records brought to the present schema", copy=str(store.upgraded_from))
-    wand = SerialWand(open_link(wand_url(settings), baud=settings.link.baud), clock.monotonic)
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
-        connection=Connection(wand, clock, Seconds(settings.control.exchange_deadline_s)),
+        connection=Connection(wand_of(settings, clock.monotonic), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
         config=Config(
             limits=settings.limits,
@@ -165,6 +201,7 @@ async def serve(daemon: Daemon) -> ExitCode:
         "watching",
         version=__version__,
         wand=wand_url(daemon.settings),
+        link=daemon.settings.link.kind,
         device=daemon.settings.device.id,
         state=str(daemon.settings.state_dir),
         settings=daemon.settings.source,
@@ -183,7 +220,9 @@ async def serve(daemon: Daemon) -> ExitCode:
     loop.on_tick = watch.beat
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
     turns = {name: daemon.pings.of(name) for name in ("event log", "local socket")}
-    local = LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events, turns["local socket"])
+    local = LocalSocket(
+        daemon.socket_path, loop.command, lambda: picture_of(daemon), loop.events, turns["local socket"]
+    )
     services: dict[str, Service] = {
         "event log": lambda: _log_events(happened, turns["event log"]),
         "local socket": local.serve,
@@ -193,8 +232,10 @@ async def serve(daemon: Daemon) -> ExitCode:
     if daemon.publisher is not None:
         services["publisher"] = daemon.publisher.run
     freeze_gc()
+    share_interpreter()
     watch.start()
     try:
+        failpoint("start.before_loop")
         safe = await supervise(loop, services)
     except BaseExceptionGroup as group:
         wand = "was made safe" if loop.shown_safe else "did not show that it is safe"
@@ -203,30 +244,35 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FAILED
     finally:
         watch.stop()
-        await _put_away(daemon)
+        _log_rest(happened)
+        failpoint("end.before_store_closes")
+        await put_away(daemon)
     if safe or not loop.ever_claimed:
         return ExitCode.FINE
     _log.error("the wand did not show that it is safe: its lease ends by itself within", lease_ms=loop.config.lease_ms)
     return ExitCode.FAILED
 
 
-async def _put_away(daemon: Daemon) -> None:
+async def put_away(daemon: Daemon) -> None:
+    """Close the store and end the embedded broker, also of a daemon that never ran; harmless again."""
     await asyncio.to_thread(daemon.store.close)
     if daemon.broker is not None:
         await daemon.broker.stop()
 
 
 async def _log_events(happened: Subscription[NumberedEvent], on_turn: Callable[[], None]) -> None:
-    try:
-        while True:
-            on_turn()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    _log_event(await happened.get())
-    finally:
-        for numbered in happened.drain():
-            _log_event(numbered)
-        happened.close()
+    while True:
+        on_turn()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                _log_event(await happened.get())
+
+
+def _log_rest(happened: Subscription[NumberedEvent]) -> None:
+    """What happened after the event log had ended: after a failure, how wand and session were ended."""
+    for numbered in happened.drain():
+        _log_event(numbered)
+    happened.close()
 
 
 def _log_event(numbered: NumberedEvent) -> None:

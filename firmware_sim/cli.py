@@ -13,14 +13,18 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from cryodevice.errors import CryodeviceError, ExitCode
 from firmware_sim.control import ControlPort
 from firmware_sim.endpoints.loopback import Address, parse_address
+from firmware_sim.endpoints.modbus_rtu import RtuSlave
+from firmware_sim.endpoints.modbus_tcp import TcpSlave
 from firmware_sim.endpoints.pacer import Pacer
 from firmware_sim.endpoints.pty_port import PtyPort
 from firmware_sim.endpoints.serial_slave import SerialSlave
+from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
 from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.simulator import Simulator
@@ -53,9 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--serial",
         metavar="auto|PATH",
-        help="serial port in software; PATH is a symbolic link to make to it (default: auto, unless --serial-tcp)",
+        help="serial port in software; PATH is a symbolic link to make to it (default: auto if no line is asked for)",
     )
     serve.add_argument("--serial-tcp", type=_address, metavar="HOST:PORT", help="serial protocol on TCP, loopback only")
+    serve.add_argument("--modbus-rtu", metavar="auto|PATH", help="Modbus RTU on a port in software of its own")
+    serve.add_argument("--modbus-tcp", type=_address, metavar="HOST:PORT", help="Modbus TCP, loopback only")
+    serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
     serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="control socket, loopback only")
     serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
     serve.add_argument("--serial-number", type=_Whole(0, 2**32 - 1), default=1, metavar="N", help="of the wand")
@@ -120,20 +127,29 @@ async def _open_ports(
     stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace
 ) -> dict[str, str | None]:
     """Open the ports; returns where each is, ``None`` for those not asked for."""
+    firmware, catch_up, unit = simulator.firmware, pacer.catch_up, options.unit
+    where: dict[str, str | None] = dict.fromkeys(("serial", "serial_tcp", "modbus_rtu", "modbus_tcp", "control"))
 
-    def slave() -> SerialSlave:
-        return SerialSlave(simulator.firmware)
+    async def pty(name: str, path: str, slave: Slave) -> None:
+        port = PtyPort(slave, catch_up, None if path == AUTO else Path(path))
+        where[name] = (await stack.enter_async_context(port)).path
 
-    where: dict[str, str | None] = {"serial": None, "serial_tcp": None, "control": None}
-    if options.serial is not None or options.serial_tcp is None:
-        link = None if options.serial in (None, AUTO) else Path(options.serial)
-        port = await stack.enter_async_context(PtyPort(slave(), pacer.catch_up, link))
-        where["serial"] = port.path
+    async def tcp(name: str, port: TcpPort) -> None:
+        where[name] = str((await stack.enter_async_context(port)).address)
+
+    lines = (options.serial, options.serial_tcp, options.modbus_rtu, options.modbus_tcp)
+    serial = AUTO if all(line is None for line in lines) else options.serial
+    if serial is not None:
+        await pty("serial", serial, SerialSlave(firmware))
     if options.serial_tcp is not None:
-        tcp = await stack.enter_async_context(TcpPort(slave, pacer.catch_up, options.serial_tcp))
-        where["serial_tcp"] = str(tcp.address)
+        await tcp("serial_tcp", TcpPort(lambda: SerialSlave(firmware), catch_up, options.serial_tcp))
+    if options.modbus_rtu is not None:
+        await pty("modbus_rtu", options.modbus_rtu, RtuSlave(firmware, unit))
+    if options.modbus_tcp is not None:
+        new = partial(TcpSlave, firmware, unit)
+        await tcp("modbus_tcp", TcpPort(new, catch_up, options.modbus_tcp, "Modbus TCP", eldest_gives_way=True))
     if options.control is not None:
-        control = await stack.enter_async_context(ControlPort(simulator, pacer.catch_up, options.control))
+        control = await stack.enter_async_context(ControlPort(simulator, catch_up, options.control))
         where["control"] = str(control.address)
     return where
 

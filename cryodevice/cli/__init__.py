@@ -1,11 +1,11 @@
 """The command line: parses, then hands over to one module a command, imported only when it is asked for."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from cryodevice import __version__
+from cryodevice.cli.output import checked_output, say
 from cryodevice.errors import CryodeviceError
 
 _CONFIG = "settings file (default: $CRYODEVICE_CONFIG, then /etc/cryodevice/cryodevice.toml, then built-in defaults)"
@@ -32,12 +32,15 @@ def _parser() -> argparse.ArgumentParser:
     demo = add("demo", "run one simulated treatment from start to end; needs nothing")
     demo.add_argument("--duration", type=float, default=60.0, metavar="S", help="about how long, 20 to 600 s")
     demo.add_argument("--broker", metavar="URL", help="mqtt://HOST[:PORT] of a broker to use instead of an own one")
-    demo.add_argument("--link", choices=["serial", "tcp"], default="serial", help="how to reach the simulated wand")
+    links = ["serial", "tcp", "modbus-rtu", "modbus-tcp"]
+    demo.add_argument("--link", choices=links, default="serial", help="how to reach the simulated wand")
     demo.add_argument("--seed", type=int, default=1, help="seed of the simulated wand's sensors")
     demo.add_argument("--plain", action="store_true", help="one line a second instead of a live view")
     add("run", "watch a wand until told to end", config=True)
     add("check", "check a settings file; opens nothing", config=True, as_json=True)
+    add("doctor", "look at everything that may keep a wand from working; cools nothing", config=True, as_json=True)
     add("status", "show what a running daemon sees", config=True, as_json=True)
+    add("watch", "follow a running daemon until Ctrl-C", config=True, as_json=True)
     add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
     treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
     treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
@@ -55,7 +58,9 @@ _MODULES = {
     "demo": "demo",
     "run": "run",
     "check": "check",
+    "doctor": "doctor",
     "status": "talk",
+    "watch": "watch",
     "stop": "talk",
     "treat": "talk",
     "reset": "talk",
@@ -66,15 +71,16 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors of ours are one message, never a traceback."""
-    options = _parser().parse_args(arguments)
+    command = ""
     try:
-        module = import_module(f"cryodevice.cli.{_MODULES[options.command]}")
-        return int(module.main(options))
+        with checked_output():
+            options = _parser().parse_args(arguments)
+            command = f" {options.command}"
+            module = import_module(f"cryodevice.cli.{_MODULES[options.command]}")
+            return int(module.main(options))
     except CryodeviceError as error:
-        print(f"cryodevice {options.command}: {error.message}", file=sys.stderr)
+        if error.message:
+            say(f"cryodevice{command}: {error.message}")
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0

@@ -16,6 +16,7 @@ from cryodevice.errors import ExitCode, SettingsError
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.settings import (
+    TCP_PORTS,
     DeviceSettings,
     LinkSettings,
     MqttSettings,
@@ -37,6 +38,8 @@ PRECOOL_S = 13.0
 ZONE = Zone.LEFT_CHEEK
 PLATE_DEGC = 8.0
 DEVICE = "demo"
+ENDPOINTS = {"serial": "serial", "tcp": "serial_tcp", "modbus-rtu": "modbus_rtu", "modbus-tcp": "modbus_tcp"}
+"""Where the simulator's first line says it listens, by kind of link."""
 
 
 def main(options: argparse.Namespace) -> ExitCode:
@@ -68,7 +71,7 @@ def _broker(url: str) -> tuple[str, int]:
 
 
 async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str, int] | None) -> ExitCode:
-    from cryodevice.app import assemble, serve  # noqa: PLC0415  # arguments first
+    from cryodevice.app import assemble, picture_of, put_away, serve, wand_url  # noqa: PLC0415  # arguments first
     from cryodevice.cli import live  # noqa: PLC0415
     from cryodevice.cli.simulated_hand import start_wand, treat  # noqa: PLC0415
     from cryodevice.runtime.logs import configure_logging  # noqa: PLC0415
@@ -77,11 +80,12 @@ async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str,
     async with AsyncExitStack() as stack:
         wand = await start_wand(options.link, options.seed)
         stack.push_async_callback(wand.stop)
-        settings = _settings(state_dir, wand.endpoints, broker)
+        settings = _settings(state_dir, options.link, wand.endpoints, broker)
         log = stack.enter_context((state_dir / "log.jsonl").open("w", encoding="utf-8"))
         sink = configure_logging("json", "info", log)
         stack.callback(sink.close)
         daemon = await assemble(settings)
+        stack.push_async_callback(put_away, daemon)
         ended: list[str] = []
 
         async def session() -> None:
@@ -101,12 +105,13 @@ async def _demo(options: argparse.Namespace, state_dir: Path, broker: tuple[str,
         daemon.extra = {
             "hand": lambda: treat(wand, ZONE.value, daemon.loop.snapshots),
             "session": session,
-            "view": lambda: view(header, daemon.loop.snapshots, daemon.loop.events),
+            "view": lambda: view(header, lambda: picture_of(daemon), daemon.loop.events),
         }
-        print(f"SIMULATED wand on {wand.endpoints.get('serial') or wand.endpoints.get('serial_tcp')}", flush=True)
-        print(f"broker {address}; to watch:  {header}", flush=True)
+        print(f"SIMULATED wand on {wand_url(settings)} ({options.link})", flush=True)
+        whose = "" if broker is None else " (not connected yet)"
+        print(f"broker {address}{whose}; to watch:  {header}", flush=True)
         code = await serve(daemon)
-        return _summary(ended, code)
+        return _summary(ended, code, daemon)
 
 
 async def _one_session(daemon: "Daemon", start: "Start") -> str:
@@ -134,31 +139,38 @@ async def _one_session(daemon: "Daemon", start: "Start") -> str:
     return "no snapshots"
 
 
-def _settings(state_dir: Path, endpoints: Mapping[str, Any], broker: tuple[str, int] | None) -> Settings:
+def _settings(state_dir: Path, kind: str, endpoints: Mapping[str, Any], broker: tuple[str, int] | None) -> Settings:
     """The built-in defaults, pointed at the simulated wand."""
     defaults = default_settings()
-    if endpoints.get("serial"):
-        link = LinkSettings(kind="serial", port=endpoints["serial"])
+    link: dict[str, object] = {"kind": kind}
+    if kind in TCP_PORTS:
+        host, port = str(endpoints[ENDPOINTS[kind]]).rsplit(":", 1)
+        link |= {"host": host, "tcp_port": int(port)}
     else:
-        host, port = str(endpoints["serial_tcp"]).rsplit(":", 1)
-        link = LinkSettings(kind="tcp", host=host, tcp_port=int(port))
+        link["port"] = endpoints[ENDPOINTS[kind]]
     mqtt = MqttSettings(mode="embedded", port=0)
     if broker is not None:
         mqtt = MqttSettings(mode="broker", host=broker[0], port=broker[1])
     return replace(
         defaults,
         device=DeviceSettings(id=DEVICE, allow_simulated=True),
-        link=link,
+        link=LinkSettings.model_validate(link),
         mqtt=mqtt,
         records=RecordsSettings(state_dir=str(state_dir)),
         source="the demo",
     )
 
 
-def _summary(ended: list[str], code: ExitCode) -> ExitCode:
-    if ended == [""]:
-        print("SIMULATED treatment complete: precooled, applied, rewarmed; the wand is safe.")
-        return code
-    why = ended[0] if ended else "interrupted"
-    print(f"SIMULATED treatment ended early: {why}")
-    return ExitCode.FAILED
+def _summary(ended: list[str], code: ExitCode, daemon: "Daemon") -> ExitCode:
+    telemetry = daemon.publisher.health if daemon.publisher is not None else None
+    unpublished = telemetry is not None and not telemetry.published
+    if telemetry is not None and unpublished:
+        why = telemetry.last_error or "no answer"
+        print(f"the broker at {telemetry.broker} was never reached ({why}): nothing was published")
+    elif telemetry is not None and telemetry.queue_depth:
+        print(f"the broker at {telemetry.broker} was lost: {telemetry.queue_depth} events were not published")
+    if ended != [""]:
+        print(f"SIMULATED treatment ended early: {ended[0] if ended else 'interrupted'}")
+        return ExitCode.FAILED
+    print("SIMULATED treatment complete: precooled, applied, rewarmed; the wand is safe.")
+    return ExitCode.FAILED if unpublished else code

@@ -19,6 +19,14 @@ from cryodevice.safety.phases import SessionState
 
 START_WITHIN_S = 20.0
 _TAIL = 2000
+_ANY_PORT = "127.0.0.1:0"
+LINES: Mapping[str, tuple[str, str]] = {
+    "serial": ("--serial", "auto"),
+    "tcp": ("--serial-tcp", _ANY_PORT),
+    "modbus-rtu": ("--modbus-rtu", "auto"),
+    "modbus-tcp": ("--modbus-tcp", _ANY_PORT),
+}
+"""What the simulator is told for each kind of link."""
 
 
 class SimulatorError(CryodeviceError):
@@ -31,7 +39,7 @@ class SimulatedWand:
 
     Args:
         process: The child.
-        endpoints: What it printed: serial, serial_tcp, control.
+        endpoints: What it printed: serial, serial_tcp, modbus_rtu, modbus_tcp, control.
     """
 
     process: asyncio.subprocess.Process
@@ -54,19 +62,18 @@ async def start_wand(link: str, seed: int) -> SimulatedWand:
     """Start the simulator beside us; it ends when we do.
 
     Args:
-        link: ``serial`` (a pty) or ``tcp``.
+        link: Kind of link, a key of ``LINES``.
         seed: Of its sensors' noise.
 
     Raises:
         SimulatorError: It did not come up; carries what it said.
     """
-    line = ["--serial", "auto"] if link == "serial" else ["--serial-tcp", "127.0.0.1:0"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "firmware_sim",
         "serve",
-        *line,
+        *LINES[link],
         "--control",
         "127.0.0.1:0",
         "--seed",

@@ -15,6 +15,14 @@ def _value(readings: Mapping[str, Any], name: str, unit: str, digits: int = 2) -
     return f"{value:.{digits}f} {unit}{stale}"
 
 
+def mqtt_line(mqtt: Mapping[str, Any]) -> str:
+    """How telemetry goes, of a publisher's health as plain values."""
+    if mqtt["connected"]:
+        lost = f", {mqtt['dropped']} events lost" if mqtt["dropped"] else ""
+        return f"connected to {mqtt['broker']}, MQTT {mqtt['protocol']}{lost}"
+    return f"NOT connected to {mqtt['broker']}: {mqtt['last_error'] or 'no answer yet'}"
+
+
 def status_lines(status: Mapping[str, Any]) -> list[str]:
     """Lines of a status as ``runtime.picture.status`` makes it."""
     wand, session, readings = status["wand"], status["session"], status["readings"]
@@ -38,7 +46,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         f"sink      {_value(readings, 'sink_degc', 'degC')}, fan {_value(readings, 'fan_rpm', 'rpm', 0)}"
         f", ambient {_value(readings, 'ambient_degc', 'degC', 1)}"
     )
-    lines.append(f"drive     {_value(readings, 'drive_ma', 'mA', 0)}, lease {status['lease_remaining_ms']} ms left")
+    lease = f"{status['lease_remaining_ms']} ms left" if status["lease_remaining_ms"] is not None else "-"
+    lines.append(f"drive     {_value(readings, 'drive_ma', 'mA', 0)}, lease {lease}")
     if status["trip_code"]:
         known = {trip.value: trip.name.lower().replace("_", " ") for trip in Trip}
         lines.append(f"tripped   the wand's own cut-out: {known.get(status['trip_code'], status['trip_code'])}")
@@ -47,6 +56,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
             f"exposure  {zone}: {used['contact_s']:.1f} s contact, {used['below_10_s']:.1f} s below 10 degC, "
             f"index {used['d10_degc_s']:.0f} degC*s"
         )
+    if (mqtt := status.get("mqtt")) is not None:
+        lines.append(f"mqtt      {mqtt_line(mqtt)}")
     lines.append(f"permit    {'yes' if status['permit'] else 'withheld'}")
     lines += [
         f"  {reason['action']:8}{reason['interlock']}: {reason['hint']} (clears {reason['clears']})"
@@ -56,6 +67,40 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         lines.append("  watched only: our session token is not in force (another master, or monitoring only)")
     if status["lockout"] is not None:
         lock = status["lockout"]
-        service = " --service" if lock["clears"] == "by service" else ""
-        lines.append(f"LOCKED    {lock['cause']}: {lock['hint']}; then: cryodevice reset{service}")
+        lines.append(f"LOCKED    {lock['cause']}: {way_out(lock)}")
     return lines
+
+
+def way_out(lock: Mapping[str, Any]) -> str:
+    """All that a person has to do about a lockout, to its end."""
+    if lock["cause"] == "dose_unknown":  # a new store knows nothing of it, so nothing is left to reset
+        return str(lock["hint"])
+    service = " --service" if lock["clears"] == "by service" else ""
+    return f"{lock['hint']}; then: cryodevice reset{service}"
+
+
+def summary(status: Mapping[str, Any]) -> str:
+    """The same in one line."""
+    session, readings, wand = status["session"], status["readings"], status["wand"]
+    plates = [_fresh(readings, name) for name in ("plate_a_degc", "plate_b_degc")]
+    plate = min((value for value in plates if value is not None), default=None)
+    drive, lease, skin = _fresh(readings, "drive_ma"), status["lease_remaining_ms"], status["skin_estimate_degc"]
+    said = (
+        f"{session['state']:10} plate {_cell(plate, '6.2f')} degC  skin estimate {_cell(skin, '5.1f')} degC"
+        f"  drive {_cell(drive, '5.0f')} mA  lease {_cell(lease, '3d')} ms  contact {session['contact_s']:5.1f} s"
+        f"  permit {'yes' if status['permit'] else 'no'}"
+    )
+    if not status["permit"]:
+        reasons = ", ".join(reason["interlock"] for reason in status["reasons"])
+        said += f"  withheld: {reasons or 'no session'}"
+    return f"SIMULATED  {said}" if wand is not None and wand["simulated"] else said
+
+
+def _fresh(readings: Mapping[str, Any], name: str) -> float | None:
+    entry = readings.get(name, {})
+    return entry["value"] if entry.get("quality") == "fresh" else None
+
+
+def _cell(value: float | None, form: str) -> str:
+    """A number in its column; a dash there when nobody knows it."""
+    return f"{value:{form}}" if value is not None else f"{'-':>{int(form[0])}}"

@@ -6,11 +6,11 @@ The wand's side is in ``firmware_sim.endpoints``; neither imports the other. Rul
 import struct
 from collections.abc import Sequence
 
-from cryodevice.errors import IdentityError, OrderRefusedError, WireError
-from cryodevice.wire.blocks import Identity, Order, Status, pack_order, unpack_identity, unpack_status
-from cryodevice.wire.codes import Refusal
+from cryodevice.device.answers import no_wand, our_identity, refused, showing
+from cryodevice.errors import WireError
+from cryodevice.wire.blocks import Identity, Order, Status, pack_order, unpack_status
 from cryodevice.wire.frame import REPLY_BIT, ErrorCode, Frame, FrameType, encode_frame
-from cryodevice.wire.registers import IDENTITY_COUNT, STATUS_COUNT, WIRE_MAGIC, WIRE_VERSION
+from cryodevice.wire.registers import IDENTITY_COUNT, STATUS_COUNT
 
 _ERROR_LENGTH = 2
 
@@ -48,21 +48,8 @@ def identity_of(frame: Frame) -> Identity:
     try:
         words = _words(frame, IDENTITY_COUNT)
     except WireError as error:
-        raise IdentityError(f"what answers is not a wand: {error.message}", **error.evidence) from error
-    identity = unpack_identity(words)
-    if identity.magic != WIRE_MAGIC:
-        raise IdentityError(
-            f"what answers is not a wand: magic 0x{identity.magic:04X} where 0x{WIRE_MAGIC:04X} stands in one",
-            magic=identity.magic,
-        )
-    if identity.wire_version >> 8 != WIRE_VERSION >> 8:
-        raise IdentityError(
-            f"the wand speaks wire version {_version(identity.wire_version)} and this program"
-            f" {_version(WIRE_VERSION)}: update the older of the two",
-            wire_version=identity.wire_version,
-            serial_number=identity.serial_number,
-        )
-    return identity
+        raise no_wand(error) from error
+    return our_identity(words)
 
 
 def status_of(frame: Frame) -> Status:
@@ -82,19 +69,8 @@ def status_after(frame: Frame, order: Order) -> Status:
         WireError: Another error reply, another length, or a status that does not show this order: it is not its answer.
     """
     if frame.type == FrameType.ERROR and len(frame.payload) == _ERROR_LENGTH and frame.payload[0] == ErrorCode.REFUSED:
-        raise _refused(frame.payload[1], order)
-    status = status_of(frame)
-    # A stop with a token that is not in force leaves the order sequence as it is; that the lease is over is its answer.
-    shown = status.lease_remaining_ms == 0 if order.is_stop else status.order_sequence == order.sequence
-    if not shown:
-        raise WireError(
-            f"the reply does not show order {order.sequence}: it shows {status.order_sequence},"
-            f" lease {status.lease_remaining_ms} ms",
-            order_sequence=status.order_sequence,
-            sent=order.sequence,
-            lease_remaining_ms=status.lease_remaining_ms,
-        )
-    return status
+        raise refused(frame.payload[1], order)
+    return showing(status_of(frame), order)
 
 
 def _words(frame: Frame, count: int) -> Sequence[int]:
@@ -109,14 +85,3 @@ def _error_text(payload: bytes) -> str:
     code = payload[0] if payload else None
     known = {member.value: member.name.replace("_", " ").lower() for member in ErrorCode}
     return f"{code} ({known.get(code, 'unknown code')})" if code is not None else "without a code"
-
-
-def _refused(code: int, order: Order) -> OrderRefusedError:
-    name = Refusal(code).name.replace("_", " ").lower() if code in set(Refusal) else "unknown reason"
-    return OrderRefusedError(
-        f"the wand refused order {order.sequence}: {name} ({code})", refusal=code, sequence=order.sequence
-    )
-
-
-def _version(version: int) -> str:
-    return f"{version >> 8}.{version & 0xFF}"

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryodevice.runtime.failpoints import failpoint
+
 RETRY_S = 0.5
 """Pause before a failed write is tried again, s (engineering default: well under the 2 s a record may be old)."""
 
@@ -101,7 +103,9 @@ class GroupWriter:
             connection.execute("BEGIN IMMEDIATE")
             for write in batch.values():
                 write.apply(connection)
+            failpoint("ledger.before_commit")
             connection.execute("COMMIT")
+            failpoint("ledger.after_commit")
             self._still_ours()
         except Exception as error:  # noqa: BLE001 - the thread outlives any failure; it withholds the lease meanwhile
             self._disconnect()

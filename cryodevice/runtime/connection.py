@@ -4,6 +4,7 @@ Everything that happened comes back as line news; no error of the line leaves th
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from cryodevice.wire.blocks import Identity, Order
 CONNECT_TIMEOUT_S = Seconds(2.0)
 SILENT_AFTER_S = 1.0
 """Without a good reply for this long the port is opened anew; the session has then long ended."""
+SAFE_WITHIN_S = 2.0
+"""Longest time making the wand safe may take, whatever stands in its way; the lease ends long before (engineering
+default)."""
 BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.25, 5.0
 """Pause between attempts, doubled each time up to the most, with up to a quarter of jitter."""
 
@@ -135,7 +139,9 @@ class Connection:
             self._opening = None
         safe = False
         if self.identity is not None:
-            safe = await self.wand.make_safe(self.current_token, self.identity.boot_id, order_sequence)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAFE_WITHIN_S):
+                    safe = await self.wand.make_safe(self.current_token, self.identity.boot_id, order_sequence)
         self.wand.close()
         self.identity = None
         return safe

@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cryodevice.quantities import U16, Celsius
+from cryodevice.quantities import U16
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
-from cryodevice.runtime.ports import ExposureStore, Ledger, SessionRecord
+from cryodevice.runtime.failpoints import failpoint
+from cryodevice.runtime.ports import ExposureStore, Ledger
+from cryodevice.runtime.session_record import record_of
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
@@ -36,6 +38,10 @@ from cryodevice.wire.blocks import Order
 
 OVERRUN_PERIODS = 2.0
 OVERRUN_WINDOW_S = 10.0
+JUST_TREATED_S = 1.0
+"""On the way out, a session that ended no longer ago may still be cooled by its last lease: twice the lease."""
+MOST_WORDS = 200
+"""A reason goes into the ledger up to this many characters."""
 
 
 @dataclass(slots=True)
@@ -53,6 +59,8 @@ class ControlLoop:
         events: Every event, numbered.
         epoch: Names this run of the daemon in event numbers.
         on_tick: Called at the end of each tick, for liveness; must not block.
+        ending: On the way out: the wand is being made safe, or has been.
+        why_failed: What made the daemon fail, once something has; the reason of a session that this ends.
     """
 
     connection: Connection
@@ -70,7 +78,10 @@ class ControlLoop:
     latest: Snapshot | None = None
     ever_claimed: bool = False
     shown_safe: bool = False
+    ending: bool = False
+    why_failed: str = ""
     _core: Core = field(init=False)
+    _treated_at_s: float = float("-inf")
     _order: Order | None = None
     _answered: Order | None = None
     _commands: list[Command] = field(default_factory=list)
@@ -81,8 +92,8 @@ class ControlLoop:
 
     def __post_init__(self) -> None:
         now = self.clock.monotonic()
-        start = skin_estimate.START_UNSEEN_DEGC if self.ledger.dose.past else skin_estimate.START_DEGC
-        self._core = initial(self.config, now, skin_estimate.begin(now, start), self.ledger.dose, self.ledger.lockout)
+        estimate = skin_estimate.resumed(self.ledger.dose.past, now)
+        self._core = initial(self.config, now, estimate, self.ledger.dose, self.ledger.lockout)
 
     def command(self, command: Command) -> None:
         """Hand in what a person asked; it is decided on at once, not at the next tick."""
@@ -115,8 +126,16 @@ class ControlLoop:
             )
         try:
             await self._tick_for_ever()
+        except Exception as error:
+            self.why_failed = self.why_failed or f"control loop: {type(error).__name__}: {error}"
+            raise
         finally:
-            self.shown_safe = await self._make_safe()
+            self.ending = True
+            treated = self.clock.monotonic() - self._treated_at_s <= JUST_TREATED_S
+            try:
+                self.shown_safe = await self._make_safe()
+            finally:
+                self._end_session(just_treated=treated)
         return self.shown_safe
 
     async def _tick_for_ever(self) -> None:
@@ -160,7 +179,9 @@ class ControlLoop:
         self._show(decision, late_s)
 
     async def _round_trip(self, order: Order | None) -> tuple[LineNews, ...]:
+        failpoint("loop.before_exchange")
         line = await self.connection.round_trip(order)
+        failpoint("loop.after_exchange")
         for news in line:
             if isinstance(news, Missed):
                 self.misses += 1
@@ -183,9 +204,13 @@ class ControlLoop:
             durable_at_s=self.store.durable_at_s,
         )
         decision = decide(self._core, inputs, self.config)
+        failpoint("loop.after_decide")
         self._core, self._order = decision.core, decision.order
         self.ever_claimed = self.ever_claimed or decision.core.link.claimed
+        if decision.core.session.state in TREATING:
+            self._treated_at_s = now
         self._keep(decision)
+        failpoint("loop.after_record")
         self._tell(decision.events)
         return decision
 
@@ -194,18 +219,7 @@ class ControlLoop:
         if decision.lockout_changed:
             self.store.submit_lockout(core.lockout)
         if decision.record and core.session.session_id:
-            running = core.session.state in TREATING
-            self.store.submit_session(
-                SessionRecord(
-                    session_id=core.session.session_id,
-                    client=core.dose.client,
-                    zone=core.session.zone,
-                    coldest_plate_degc=_coldest_degc(core),
-                    exposure=core.dose.session,
-                    at_s=core.now_s,
-                    ended_why="" if running else core.session.ended_why or core.session.state.value,
-                )
-            )
+            self.store.submit_session(record_of(core, core.now_s))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -224,19 +238,34 @@ class ControlLoop:
         )
         self.snapshots.publish(self.latest)
 
+    def _end_session(self, *, just_treated: bool) -> None:
+        """End a session that a failure leaves open, with its reason, durably if the store still works.
+
+        The allowance of a crash is added here where deciding is what fails, and where the wand did not show that it is
+        safe: it may go on until its lease ends, and nobody is left to count.
+        """
+        why = f"failure ({self.why_failed or 'cancelled'})"[:MOST_WORDS]
+        reckoned = True
+        if self._core.session.state in TREATING:
+            try:
+                self._commands = [Stop(why)]
+                self._decide((), 0.0)
+            except Exception:  # noqa: BLE001  # the failure that is on its way out already is the one to tell
+                reckoned = False
+                self.note(EventKind.SESSION_ENDED, why, session_id=self._core.session.session_id, why=why)
+        if reckoned and (self.shown_safe or not just_treated):
+            return
+        self.store.submit_session(record_of(self._core, self.clock.monotonic(), unfinished=why, allowance=True))
+
     async def _make_safe(self) -> bool:
         self.note(EventKind.DAEMON_STOPPING, "making the wand safe")
+        failpoint("safe.before_stop")
         sequence = (self._core.link.order_sequence + 1) % U16
         task = asyncio.ensure_future(self.connection.close(sequence))
         try:
-            return await asyncio.shield(task)
+            safe = await asyncio.shield(task)
         except asyncio.CancelledError:
             await task
             raise
-
-
-def _coldest_degc(core: Core) -> Celsius:
-    """Coldest plate of the session, for the allowance after a crash: as ordered, or as the present step will order."""
-    step = core.session.current
-    planned = step.plate_degc if step is not None else core.limits.plate_floor_degc
-    return Celsius(max(min(core.coldest_plate_degc, planned), core.limits.plate_floor_degc))
+        failpoint("safe.after_stop")
+        return safe

@@ -19,6 +19,8 @@ BEATS_PER_LIMIT = 4
 """How often the loop beats within the limit; 4 is 20 wake-ups a second at the default (engineering default)."""
 STOP_S = 1.0
 """Longest wait for the watching thread when stopping, s (engineering default)."""
+SWITCH_S = 0.0005
+"""How long a thread keeps the interpreter while another waits for it, s (engineering default)."""
 NO_STACK = "(no stack: the whole process was held up, or one call held the interpreter; it went on before it was seen)"
 
 _log = structlog.get_logger("cryodevice.liveness")
@@ -110,6 +112,15 @@ class LoopWatch:
             callback(*arguments)
         except Exception:  # noqa: BLE001 - the callback is not ours; a watch that has died watches nothing
             _log.exception("a stall could not be reported")
+
+
+def share_interpreter() -> None:
+    """Let a thread that waits for the interpreter have it within 0.5 ms instead of 5.
+
+    One exchange changes hands a few times; with three busy threads beside it, each change at 5 ms cost 15, and ticks
+    were missed.
+    """
+    sys.setswitchinterval(SWITCH_S)
 
 
 def freeze_gc() -> int:

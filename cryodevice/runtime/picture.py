@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from cryodevice.quantities import Channel
 from cryodevice.runtime.snapshot import Snapshot
@@ -79,6 +80,7 @@ def status(snapshot: Snapshot) -> Plain:
             "firmware": identity.firmware,
             "simulated": identity.simulated,
             "boot_id": identity.boot_id,
+            "calibration_day": identity.calibration_day,
         },
         "session": {
             "id": session.session_id,
@@ -97,11 +99,13 @@ def status(snapshot: Snapshot) -> Plain:
         "reasons": [finding(found) for found in snapshot.findings],
         "lockout": lockout(snapshot.lockout),
         "readings": readings(snapshot),
-        "lease_remaining_ms": reading.status.lease_remaining_ms if reading is not None else None,
-        "wand_state": reading.status.state if reading is not None else None,
+        # Without a line nobody knows: the last ones said would be taken for present ones.
+        "lease_remaining_ms": reading.status.lease_remaining_ms if reading is not None and snapshot.link_up else None,
+        "wand_state": reading.status.state if reading is not None and snapshot.link_up else None,
         "trip_code": reading.status.trip_code if reading is not None else None,
         "skin_estimate_degc": number(snapshot.skin_estimate_degc, 2),
         "exposure": exposure(snapshot.exposure),
+        "limits": asdict(snapshot.limits),
         "ticks": snapshot.ticks,
         "misses": snapshot.misses,
         "overruns": snapshot.overruns,

@@ -1,10 +1,11 @@
 """Whether the plate is on the skin, for how long, and whether it moves: the pessimistic memory of the contact flag.
 
-Contact is believed the moment the flag is set, and lost only when something else says so too. It does not know zones.
+Contact is believed the moment the flag is set, or infra-red that has seen skin is hidden, and lost only when something
+else says so too. It does not know zones.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
@@ -31,12 +32,14 @@ class Contact:
         absent_since_s: Since when the flag has been clear; None while it is set.
         dwell_s: Static contact on one spot, seconds.
         moved_at_s: When motion was last seen; -inf if never.
+        ir_seen: Infra-red has given a value at least once; one that never did hides nothing.
     """
 
     believed: bool = False
     absent_since_s: Seconds | None = _NEVER
     dwell_s: float = 0.0
     moved_at_s: Seconds = _NEVER
+    ir_seen: bool = False
 
     def gliding(self, now_s: Seconds) -> bool:
         """Whether the contact counts as a glide."""
@@ -50,30 +53,40 @@ def flag(reading: Reading, capabilities: Capability, needed: Capability, bit: Fl
     return 1.0 if bit in reading.status.flags else 0.0
 
 
+def hidden(contact: Contact, reading: Reading, capabilities: Capability) -> bool:
+    """Whether infra-red that has seen before sees nothing now: a plate on the skin hides it."""
+    return contact.ir_seen and Capability.SKIN_IR in capabilities and math.isnan(reading.value(Channel.SKIN_IR))
+
+
 def follow(
     contact: Contact, reading: Reading | None, capabilities: Capability, skin_estimate_degc: float, dt_s: Seconds
 ) -> Contact:
     """The contact after ``dt_s`` more seconds and, if one came, one more reading.
 
     Without a reading nothing is known to have changed: a believed contact goes on and its dwell grows.
-    A wand without a contact sensor is believed to touch.
+    A wand without a contact sensor is believed to touch, and so is one whose infra-red is hidden while the trigger is
+    held and the contact flag is clear: a contact sensor that fails must not hide a dose.
     """
     dwell = contact.dwell_s + (dt_s if contact.believed else 0.0)
     if reading is None:
-        return Contact(contact.believed, contact.absent_since_s, dwell, contact.moved_at_s)
+        return replace(contact, dwell_s=dwell)
     now = reading.at_s
-    touching = flag(reading, capabilities, Capability.CONTACT, Flag.CONTACT) != 0.0
+    ir_seen = contact.ir_seen or not math.isnan(reading.value(Channel.SKIN_IR))
+    held = flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER) == 1.0
+    touching = flag(reading, capabilities, Capability.CONTACT, Flag.CONTACT) != 0.0 or (
+        held and hidden(contact, reading, capabilities)
+    )
     moving = flag(reading, capabilities, Capability.MOTION, Flag.MOTION) == 1.0
     moved_at = now if moving else contact.moved_at_s
     if touching:
-        return Contact(True, None, 0.0 if moving else dwell, moved_at)
+        return Contact(True, None, 0.0 if moving else dwell, moved_at, ir_seen)
     absent_since = now if contact.absent_since_s is None else contact.absent_since_s
     absent = now - absent_since
     believed = contact.believed and not (
         absent >= LOST_AFTER_S and _confirmed(reading, capabilities, skin_estimate_degc)
     )
     lifted = not believed and absent >= LIFT_RESETS_DWELL_S
-    return Contact(believed, absent_since, 0.0 if lifted else dwell, moved_at)
+    return Contact(believed, absent_since, 0.0 if lifted else dwell, moved_at, ir_seen)
 
 
 def _confirmed(reading: Reading, capabilities: Capability, skin_estimate_degc: float) -> bool:

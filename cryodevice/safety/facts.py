@@ -40,6 +40,7 @@ class Facts:
         tip_fitted: The tip is on the wand.
         trigger_held: A hand holds the trigger.
         off_skin: The plate does not touch.
+        contact_agrees: The contact flag is set, or infra-red that has seen skin still sees something.
         plate_sensors_good: Both plate channels are in range, neither open nor short.
         plate_cold_degc: Colder plate channel.
         plate_warm_degc: Warmer plate channel.
@@ -47,7 +48,7 @@ class Facts:
         plate_over_setpoint_k: Colder plate channel less the setpoint, once the plate has been there; else 0.
         sink_good: The sink sensor gives a value.
         sink_degc: Sink temperature.
-        fan_turning_if_driven: The fan turns, or the drive has no lease and none is needed.
+        fan_still_s: Driven time since the fan was last seen turning.
         off_current_ma: Magnitude of the drive current that flows while told off.
         skin_degc: Lowest of infra-red and worst-case estimate in the zone worked on.
         baseline_skin_degc: Infra-red before the first contact; 33 when the wand has no such sensor.
@@ -85,6 +86,7 @@ class Facts:
     tip_fitted: float = UNKNOWN
     trigger_held: float = UNKNOWN
     off_skin: float = UNKNOWN
+    contact_agrees: float = UNKNOWN
     plate_sensors_good: float = UNKNOWN
     plate_cold_degc: float = UNKNOWN
     plate_warm_degc: float = UNKNOWN
@@ -92,7 +94,7 @@ class Facts:
     plate_over_setpoint_k: float = UNKNOWN
     sink_good: float = UNKNOWN
     sink_degc: float = UNKNOWN
-    fan_turning_if_driven: float = UNKNOWN
+    fan_still_s: float = UNKNOWN
     off_current_ma: float = UNKNOWN
     skin_degc: float = UNKNOWN
     baseline_skin_degc: float = UNKNOWN

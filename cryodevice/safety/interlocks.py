@@ -11,6 +11,7 @@ from enum import Enum
 
 from cryodevice.safety.limits import (
     BASELINE_SKIN_DEGC,
+    FAN_STILL_S,
     PLATE_UNDER_FLOOR_K,
     PLATE_UNDER_SETPOINT_K,
     Limits,
@@ -31,7 +32,6 @@ class Dwell(Enum):
     SENSOR = 0.3
     HOLD = 0.5
     THERMAL = 1.0
-    SLOW = 2.0
 
 
 SafeRange = Callable[[Limits, Zone], tuple[float, float]]
@@ -126,7 +126,8 @@ TABLE: tuple[Interlock, ...] = (
               needs_reading=False),
     # Can the daemon be trusted right now?
     Interlock("dose_unknown", "H10", ALWAYS, "dose_known", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT, Clear.SERVICE,
-              "the exposure store cannot be trusted: service sets it aside and starts a new one", _D,
+              "the exposure store cannot be trusted: a service person looks at it, stops the daemon, sets it aside with"
+              " 'cryodevice records quarantine' and starts the daemon again", _D,
               needs_reading=False),
     Interlock("ledger_late", "H23", COOLING, "ledger_age_s", _between(-INF, 2.0), "s", Dwell.IMMEDIATE, Action.HOLD,
               Clear.ITSELF, "exposure cannot be written: check the disk of the state directory", _D,
@@ -140,6 +141,9 @@ TABLE: tuple[Interlock, ...] = (
               "hold the trigger to cool", "clinical note 5.5, hold to run"),
     Interlock("contact_in_precool", "H01", _PRECOOL, "off_skin", _TRUE, "", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
               "lift the plate off the skin until it is ready", _D),
+    Interlock("contact_contradicted", "H04", COOLING, "contact_agrees", _TRUE, "", Dwell.HOLD, Action.HOLD, Clear.ITSELF,
+              "contact sensor and infra-red disagree: lift the wand until infra-red sees skin; if it stays, have it serviced",
+              _D),
     # The plate.
     Interlock("sensor_invalid", "H02", ALWAYS, "plate_sensors_good", _TRUE, "", Dwell.SENSOR, Action.LOCKOUT,
               Clear.ACKNOWLEDGE, "a plate sensor is open, short or out of range: have it serviced", _E),
@@ -163,7 +167,7 @@ TABLE: tuple[Interlock, ...] = (
               Clear.ACKNOWLEDGE, "let the wand cool down; check fan and air way", _E),
     Interlock("sink_warm", "H08", ALWAYS, "sink_degc", _at_most("sink_warn_degc"), "degC", Dwell.THERMAL, Action.WARN,
               Clear.ITSELF, "the sink is warm: check fan and air way", _E),
-    Interlock("fan", "H08", COOLING, "fan_turning_if_driven", _TRUE, "", Dwell.SLOW, Action.LOCKOUT, Clear.ACKNOWLEDGE,
+    Interlock("fan", "H08", COOLING, "fan_still_s", _between(0.0, FAN_STILL_S), "s", Dwell.IMMEDIATE, Action.LOCKOUT, Clear.ACKNOWLEDGE,
               "the fan stands still: clear it or have it serviced", _E),
     # The skin.
     Interlock("skin_stop", "H01", TREATING, "skin_degc", _at_least("skin_stop_degc"), "degC", Dwell.FAST, Action.LOCKOUT,

@@ -160,6 +160,8 @@ PLATE_UNDER_FLOOR_K = 1.0
 """Plate this far under the floor trips, K (alarm A04 of the clinical note)."""
 PLATE_UNDER_SETPOINT_K = 2.0
 """Plate this far under the setpoint trips while cooling, K (alarm A04 of the clinical note)."""
+FAN_STILL_S = 2.0
+"""Longest driven time without the fan turning, s: it starts within 1 s (engineering default)."""
 BASELINE_SKIN_DEGC = (28.0, 37.0)
 """Skin before the first contact, degC (clinical note 4.3)."""
 

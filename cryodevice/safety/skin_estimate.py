@@ -5,8 +5,8 @@ likely. It is an assumption, not a measurement, and is labelled so wherever it i
 """
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cryodevice.bioheat import ZONES, Grid, Probe, propagator
 from cryodevice.quantities import Celsius, Seconds
+from cryodevice.safety.exposure import Past
 from cryodevice.safety.limits import Zone
 
 STEP_S = 0.05
@@ -38,6 +39,7 @@ GAP_S = 0.125
 """Without a reply for longer than this the plate is taken at the lower of its last value and the floor, s."""
 MAX_CATCH_UP = 20_000
 """Most steps advanced in one call; a longer gap is taken as this long (1000 s)."""
+_REWARMED_S = MAX_CATCH_UP * STEP_S
 
 Array = npt.NDArray[np.float64]
 
@@ -88,6 +90,34 @@ def begin(now_s: Seconds, start_degc: float = START_DEGC) -> SkinEstimate:
     """The estimate before any contact, every zone at ``start_degc``; ``rebased`` lowers it to what infra-red sees."""
     temps = np.tile(_profile(start_degc), (len(Zone), 1))
     return SkinEstimate(temps, np.full(len(Zone), start_degc), now_s, _by_zone(_FAT, temps, 0.0))
+
+
+def resumed(past: Iterable[Past], now_s: Seconds) -> SkinEstimate:
+    """The estimate after a restart: what was cold when it was last touched has rewarmed in room air since, no more.
+
+    Without anything on the books skin starts as ``begin`` has it, else at 28 degC. A zone touched in the last 1000 s
+    starts, when its exposure ended, as if it had long been at the lowest skin on record for it.
+    """
+    found = tuple(past)
+    recent = sorted((each for each in found if each.ended_at_s > now_s - _REWARMED_S), key=lambda each: each.ended_at_s)
+    began_s = Seconds(min(recent[0].ended_at_s, now_s)) if recent else now_s
+    estimate = begin(began_s, START_UNSEEN_DEGC if found else START_DEGC)
+    for each in recent:
+        estimate = advanced(estimate, Seconds(each.ended_at_s), math.nan, math.nan, ())
+        for zone, exposure in each.zones.items():
+            estimate = _cooled(estimate, zone, exposure.lowest_skin_degc)
+    return replace(advanced(estimate, now_s, math.nan, math.nan, ()), at_s=now_s)
+
+
+def _cooled(estimate: SkinEstimate, zone: Zone, surface_degc: float) -> SkinEstimate:
+    """A zone no warmer than the steady state with this surface."""
+    row = _ROW[zone]
+    if not surface_degc < float(estimate.surface[row]):
+        return estimate
+    temps, surface = estimate.temps.copy(), estimate.surface.copy()
+    temps[row] = np.minimum(temps[row], _profile(surface_degc))
+    surface[row] = surface_degc
+    return SkinEstimate(temps, surface, estimate.at_s, _by_zone(_FAT, temps, 0.0))
 
 
 def rebased(estimate: SkinEstimate, baseline_ir_degc: float, zone: Zone) -> SkinEstimate:

@@ -5,6 +5,7 @@ Opens the settings file and nothing else: no device, no network, no other state.
 
 from cryodevice.settings.load import default_settings, load_settings, settings_as_dict
 from cryodevice.settings.sections import (
+    TCP_PORTS,
     ControlSettings,
     DeviceSettings,
     LinkSettings,
@@ -15,6 +16,7 @@ from cryodevice.settings.sections import (
 )
 
 __all__ = [
+    "TCP_PORTS",
     "ControlSettings",
     "DeviceSettings",
     "LinkSettings",

@@ -114,7 +114,7 @@ def _clashes(file: File | None, tree: dict[str, Any]) -> list[rules.Clash]:
     clashes = list(rules.limit_order_rules(in_force, frozenset(given)))
     if file is not None:
         clashes += rules.link_rules(file.link, file.control)
-        clashes += rules.control_rules(file.control)
+        clashes += rules.control_rules(file.control, file.link)
         clashes += rules.mqtt_rules(file.mqtt)
         clashes += rules.records_rules(file.records)
     return clashes

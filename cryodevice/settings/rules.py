@@ -3,12 +3,14 @@
 Sees only values that are each in their own range.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cryodevice.safety.limits import ENVELOPE, ORDERED
 from cryodevice.settings.sections import ControlSettings, LinkSettings, MqttSettings, RecordsSettings
 from cryodevice.wire.frame import Frame, FrameType, encode_frame
+from cryodevice.wire.modbus import QUIET_S, RTU_REPLY_BYTES, RTU_REQUEST_BYTES, silence_s
 from cryodevice.wire.registers import ORDER_COUNT, STATUS_COUNT
 
 BITS_PER_BYTE = 10
@@ -30,7 +32,7 @@ class Clash:
 
 
 def exchange_bytes() -> int:
-    """Bytes on the line for one exchange: order out, status back, at their longest."""
+    """Bytes on the line for one exchange of frames: order out, status back, at their longest."""
     request = encode_frame(Frame(FrameType.EXCHANGE, 0xFF, b"\xff" * 2 * ORDER_COUNT))
     reply = encode_frame(Frame(FrameType.EXCHANGE | 0x80, 0xFF, b"\xff" * 2 * STATUS_COUNT))
     return RESYNC_BYTES + len(request) + len(reply)
@@ -38,13 +40,17 @@ def exchange_bytes() -> int:
 
 def link_rules(link: LinkSettings, control: ControlSettings) -> Iterator[Clash]:
     """A serial line must carry one exchange, and its answer time, inside the exchange deadline."""
-    if link.kind != "serial":
+    if link.kind not in ("serial", "modbus-rtu"):
         return
-    bits = exchange_bytes() * BITS_PER_BYTE
+    modbus = link.kind == "modbus-rtu"
+    bits = (RTU_REQUEST_BYTES + RTU_REPLY_BYTES if modbus else exchange_bytes()) * BITS_PER_BYTE
+    # On RTU the wand knows only by the silence after it that a request has ended.
+    answer_s = ANSWER_S + (silence_s(link.baud) if modbus else 0.0)
     deadline_s = control.exchange_deadline_s
-    takes_s = bits / link.baud + ANSWER_S
+    takes_s = bits / link.baud + answer_s
     if not takes_s <= deadline_s:
-        least = bits / (deadline_s - ANSWER_S)
+        # Every rate that could do lies above 19200, where the silence is fixed.
+        least = bits / (deadline_s - ANSWER_S - (silence_s(115_200) if modbus else 0.0))
         yield Clash(
             ("link", "baud"),
             link.baud,
@@ -54,17 +60,22 @@ def link_rules(link: LinkSettings, control: ControlSettings) -> Iterator[Clash]:
         )
 
 
-def control_rules(control: ControlSettings) -> Iterator[Clash]:
+def control_rules(control: ControlSettings, link: LinkSettings) -> Iterator[Clash]:
     """One missed exchange must not end the lease.
 
-    An order echoes a status up to one period old; the order after a miss comes two periods later.
+    An order echoes a status up to one period old; the order after a miss comes two periods later, on Modbus RTU with
+    the first tick after the line's silence.
     """
-    least_ms = (3.0 * control.period_s + control.exchange_deadline_s) * 1e3
+    lost_ticks = 1
+    if link.kind == "modbus-rtu":
+        lost_ticks = math.ceil((control.exchange_deadline_s + QUIET_S) / control.period_s)
+    least_ms = ((2.0 + lost_ticks) * control.period_s + control.exchange_deadline_s) * 1e3
     if not control.monitoring_only and not control.lease_ms >= least_ms:
         yield Clash(
             ("control", "lease_ms"),
             control.lease_ms,
-            f"at least {least_ms:.0f} ms for control.rate_hz = {control.rate_hz:g}",
+            f"at least {least_ms:.0f} ms for control.rate_hz = {control.rate_hz:g}"
+            + (" on modbus-rtu" if link.kind == "modbus-rtu" else ""),
             "a shorter lease would end on one missed exchange",
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from cryodevice.errors import SettingsError
 from cryodevice.safety.limits import ENVELOPE, Limits
@@ -29,6 +29,8 @@ BUILT_IN = "built-in defaults"
 SYSTEM_DIRECTORY = Path("/etc/cryodevice")
 HOST = r"^[A-Za-z0-9]([A-Za-z0-9_.:-]{0,252})$"
 """A host name or an address; never credentials."""
+TCP_PORTS = {"tcp": 4357, "modbus-tcp": 1502}
+"""``link.tcp_port`` when it is not given, by ``link.kind``."""
 
 
 class Section(BaseModel):
@@ -47,11 +49,21 @@ class DeviceSettings(Section):
 class LinkSettings(Section):
     """``[link]``: how to reach the wand."""
 
-    kind: Literal["serial", "tcp"] = Field(default="serial", description="a serial port, or the same frames over TCP")
-    port: str = _text("/dev/ttyUSB0", "serial port, for kind serial")
-    host: str = _text("127.0.0.1", "host name or address, for kind tcp", HOST)
-    tcp_port: int = _range(4357, 1, 65535, "", "TCP port, for kind tcp")
-    baud: int = _range(115_200, 9_600, 4_000_000, "bit/s", "line rate, for kind serial")
+    kind: Literal["serial", "tcp", "modbus-rtu", "modbus-tcp"] = Field(
+        default="serial", description="frames on a serial port or over TCP, or Modbus on either"
+    )
+    port: str = _text("/dev/ttyUSB0", "serial port, for kinds serial and modbus-rtu")
+    host: str = _text("127.0.0.1", "host name or address, for kinds tcp and modbus-tcp", HOST)
+    tcp_port: int = _range(TCP_PORTS["tcp"], 1, 65535, "", "TCP port, for kinds tcp and modbus-tcp")
+    baud: int = _range(115_200, 9_600, 4_000_000, "bit/s", "line rate, for kinds serial and modbus-rtu")
+    unit: int = _range(1, 1, 247, "", "Modbus unit id of the wand, for kinds modbus-rtu and modbus-tcp")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tcp_port_of_the_kind(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "tcp_port" not in given and str(given.get("kind")) in TCP_PORTS:
+            return {**given, "tcp_port": TCP_PORTS[given["kind"]]}
+        return given
 
 
 class ControlSettings(Section):

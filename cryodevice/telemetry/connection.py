@@ -52,7 +52,7 @@ class _TlsSocket(ssl.SSLSocket):
 class Connection(aiomqtt.Client):
     """A client for one attempt. Call ``open``, then ``send``; then ``close`` or ``abandon``, ``abandon`` at last."""
 
-    def __init__(self, settings: MqttSettings, version: Version, identifier: str, will: aiomqtt.Will) -> None:
+    def __init__(self, settings: MqttSettings, version: Version, identifier: str, will: aiomqtt.Will | None) -> None:
         super().__init__(
             settings.host,
             settings.port,

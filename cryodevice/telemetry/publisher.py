@@ -16,6 +16,7 @@ import structlog
 
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
+from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.settings import MqttSettings
 from cryodevice.telemetry.compose import Composer
@@ -23,7 +24,7 @@ from cryodevice.telemetry.connection import Connection, NoAnswerError, VersionRe
 from cryodevice.telemetry.feed import Feed, Message
 from cryodevice.telemetry.pacing import LONGEST_DELAY_S, Backoff, VersionChoice
 from cryodevice.telemetry.payloads import PublisherStatistics
-from cryodevice.telemetry.topics import BASE, DELIVERY, OFFLINE, Topic, full_topic
+from cryodevice.telemetry.topics import BASE, DELIVERY, DOWN, OFFLINE, Topic, full_topic
 
 SEND_TIMEOUT_S = 5.0
 """A publish not acknowledged by then is a broken connection (engineering default)."""
@@ -179,6 +180,7 @@ class Publisher:
 
     async def _send(self, connection: Connection, message: Message) -> None:
         self._on_turn()
+        failpoint("publisher.before_send")
         refusal = await connection.send(
             full_topic(self._device_id, message.topic),
             message.content,
@@ -192,11 +194,12 @@ class Publisher:
             self._note(aiomqtt.MqttError(f"{message.topic}: {refusal}"))
 
     async def _farewell(self, connection: Connection) -> None:
-        """Last events, ``offline``, goodbye. Too slow a broker publishes the last will instead: the same word."""
+        """Last events, link down, ``offline``, goodbye. Too slow a broker publishes the last will: the same word."""
 
         async def say() -> None:
             with contextlib.suppress(aiomqtt.MqttError):
                 await self._feed.backlog(partial(self._send, connection))
+                await self._send(connection, Message(Topic.LINK, DOWN.encode()))
                 await self._send(connection, Message(Topic.STATUS, OFFLINE.encode()))
                 await connection.close()
 

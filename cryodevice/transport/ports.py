@@ -3,6 +3,7 @@
 ``explain`` is a plain function of what was found, so every message can be seen without the fault.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from cryodevice.errors import PortUnavailableError
 
 _BUSY = (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK)
 _ABSENT = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+_MASTERS = {"/dev/ptmx", "/dev/pts/ptmx"}
 _NOT_A_TTY = (errno.ENOTTY, errno.EISDIR, errno.EINVAL)
 
 
@@ -57,6 +59,33 @@ def holder(port: str) -> str:
         return f"{Path(f'/proc/{pids[0]}/comm').read_text(encoding='utf-8').strip()} (pid {pids[0]})" if pids else ""
     except (OSError, IndexError, UnicodeDecodeError):
         return ""
+
+
+def users(port: str) -> list[str]:
+    """Other processes that have ``port`` open, locked or not, as far as this user may see them.
+
+    The process at the far end of a pseudo-terminal, which holds its master, is none of them.
+    """
+    wanted, found = os.path.realpath(port), []
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) == os.getpid():
+            continue
+        opened = _opened(process / "fd")
+        if wanted in opened and not opened & _MASTERS:
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                name = (process / "comm").read_text(encoding="utf-8").strip()
+                found.append(f"{name} (pid {process.name})")
+    return sorted(found)
+
+
+def _opened(directory: Path) -> set[str]:
+    """What the descriptors of a process lead to; empty when this user may not see it, or it has ended."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError):
+        for entry in directory.iterdir():
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(entry))  # noqa: PTH115  # sockets have no path
+    return found
 
 
 def _errno(error: BaseException) -> int:

@@ -16,6 +16,7 @@ from cryodevice.safety.exposure import Dose
 from cryodevice.safety.judge import judge
 from cryodevice.safety.limits import Zone, intersect
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
+from cryodevice.safety.readings import Reading
 from cryodevice.safety.verdict import Action, Clear, Lockout
 from cryodevice.treatment import evidence, link, orders, people, proof
 from cryodevice.treatment.core import (
@@ -164,7 +165,18 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
         reached = math.nan
     elif reading is not None and abs(reading.plate_cold_degc - step.plate_degc) <= READY_WITHIN_K:
         reached = step.plate_degc
-    return replace(core, reached_degc=reached, dose=_dosed(core, dt, touched, now))
+    fan_still_s = _fan_still_s(core, newest, dt)
+    return replace(core, reached_degc=reached, fan_still_s=fan_still_s, dose=_dosed(core, dt, touched, now))
+
+
+def _fan_still_s(core: Core, newest: Reading | None, dt: Seconds) -> float:
+    """Driven time without the fan turning; a pause between two short pulls of the trigger does not begin it anew.
+
+    A pause takes half its length off: a sound fan that is switched on for a fifth of a second at a time hardly turns.
+    """
+    if newest is not None and Flag.FAN in newest.status.flags:
+        return 0.0
+    return max(0.0, core.fan_still_s + (dt if core.leased else -0.5 * dt))
 
 
 def _plate_at_worst(core: Core, now: Seconds) -> float:

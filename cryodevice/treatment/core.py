@@ -154,6 +154,7 @@ class Core:
         leased: The last order gave a lease for cooling.
         resetting: How far a reset of the wand's own trip is.
         refused: Refusal code of the newest order; None when it was accepted.
+        fan_still_s: Driven time since the fan was last seen turning, s; a pause takes half its length off.
         reached_degc: Setpoint the plate has been within 1 K of; NaN none.
         coldest_plate_degc: Coldest plate ordered in this session.
         recorded_at_s: When the exposure was last handed to the store.
@@ -175,6 +176,7 @@ class Core:
     leased: bool = False
     resetting: Resetting = Resetting.NO
     refused: int | None = None
+    fan_still_s: float = 0.0
     reached_degc: float = float("nan")
     coldest_plate_degc: float = float("inf")
     recorded_at_s: float = float("-inf")

@@ -3,7 +3,7 @@
 import math
 
 from cryodevice.quantities import Channel
-from cryodevice.safety.contact import flag
+from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.facts import NO, YES, Facts, yes
 from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
 from cryodevice.treatment.core import Config, Core, Inputs
@@ -107,6 +107,7 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "tip_fitted": YES if Capability.TIP not in capabilities else tip,
         "trigger_held": flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER),
         "off_skin": 1.0 - contact,
+        "contact_agrees": yes(contact != NO or not hidden(core.contact, reading, capabilities)),
         "plate_sensors_good": yes(all(isinstance(plate, Fresh) for plate in plates)),
         "plate_cold_degc": reading.plate_cold_degc,
         "plate_warm_degc": reading.plate_warm_degc,
@@ -114,9 +115,7 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
         "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
         "sink_degc": reading.value(Channel.SINK),
-        "fan_turning_if_driven": flag(reading, capabilities, Capability.FAN_TACHOMETER, Flag.FAN)
-        if core.leased
-        else YES,
-        "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)),
+        "fan_still_s": core.fan_still_s,
+        "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)) if core.link.told_off(status) else 0.0,
         "wand_untripped": NO if Flag.TRIP_LATCHED in status.flags else YES,
     }

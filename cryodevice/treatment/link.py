@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cryodevice.quantities import U16, Milliseconds, Seconds
 from cryodevice.safety.readings import Reading
 from cryodevice.treatment.proof import since_ms
-from cryodevice.wire.blocks import Identity, Order
+from cryodevice.wire.blocks import Identity, Order, Status
 from cryodevice.wire.codes import Mode
 from cryodevice.wire.registers import RESET_KEY
 
@@ -28,6 +28,7 @@ class Link:
         unanswered: Orders sent since then without a reply: the wand may have accepted them or not.
         foreign_orders: Orders in the newest reply's epoch that were not ours; negative when ours were not counted.
         lease_ends_ms: Device uptime at which the lease ends as reckoned here; None without a lease.
+        drive_until_ms: Device uptime up to which a sample may still show ordered current; None before the first.
         lease_error_ms: Lease remaining as told in the newest reply, less as reckoned.
         status_sequence: Status sequence of the newest reply; -1 before the first.
         sequence_since_s: Since when that sequence has been seen.
@@ -43,6 +44,7 @@ class Link:
     unanswered: int = 0
     foreign_orders: int = 0
     lease_ends_ms: int | None = None
+    drive_until_ms: int | None = None
     lease_error_ms: float = 0.0
     status_sequence: int = -1
     sequence_since_s: Seconds = Seconds(0.0)  # noqa: RUF009  # a NewType call is the number itself
@@ -52,6 +54,13 @@ class Link:
     def sequence_age_s(self) -> float:
         """For how long the newest reply's status sequence has been standing still, s."""
         return self.replied_at_s - self.sequence_since_s
+
+    def told_off(self, status: Status) -> bool:
+        """Whether this status was sampled when the wand had no business driving any more.
+
+        The reply that accepts a stop still carries the current of the tick before it (LEASE-23).
+        """
+        return self.drive_until_ms is None or since_ms(status.uptime_ms, self.drive_until_ms) > 0
 
     def order(
         self, reading: Reading, mode: Mode, *, setpoint_degc: float = 20.0, lease_ms: int = 0, reset: bool = False
@@ -97,9 +106,13 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
     since = (status.order_epoch - link.epoch) % U16
     foreign = 0 if ours <= since <= ours + link.unanswered else since - ours if since < U16 // 2 else -1
     claimed = link.claimed or (accepted and sent is not None and sent.is_stop and status.token == link.token)
-    ends = link.lease_ends_ms
+    ends, until = link.lease_ends_ms, link.drive_until_ms
     if accepted and sent is not None:
         ends = (echo_uptime_ms + sent.lease_ms) if sent.lease_ms > 0 else None
+        if sent.mode is not Mode.OFF:
+            until = ends
+        elif until is not None and since_ms(until, status.uptime_ms) > 0:
+            until = status.uptime_ms
     same_boot = link.identity is not None and status.boot_id == link.identity.boot_id
     certain = same_boot and (accepted or link.unanswered == 0)
     reckoned = max(0, since_ms(ends, status.uptime_ms)) if ends is not None else 0
@@ -111,6 +124,7 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
         unanswered=0 if accepted else link.unanswered,
         foreign_orders=foreign if link.claimed and same_boot else 0,
         lease_ends_ms=ends,
+        drive_until_ms=until,
         lease_error_ms=float(status.lease_remaining_ms - reckoned) if claimed and certain else 0.0,
         status_sequence=status.sequence,
         sequence_since_s=reading.at_s if moved_on else link.sequence_since_s,

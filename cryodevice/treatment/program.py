@@ -1,7 +1,7 @@
 """A minimal treatment: a list of steps, checked against the limits before anything moves. Data, no behaviour."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -22,6 +22,9 @@ WARMEST_PLATE_DEGC = 25.0
 """Warmest plate a cooling step may ask for, degC (engineering default)."""
 LONGEST_REWARM_S = 300.0
 """Longest rewarming between steps: the re-treat time, s (clinical note D13)."""
+SHORTEST_REWARM_S = 30.0
+"""A rewarm shorter than this is a pause: contact of the next step on the same zone goes on counting, s
+(docs/architecture.md)."""
 MOST_STEPS = 50
 
 
@@ -69,6 +72,7 @@ def objections(treatment: Treatment, limits: Limits) -> list[str]:
         ):
             if not low <= value <= high:
                 found.append(f"step {number} ({step.zone}): {what} = {value:g} must be {low:g} to {high:g} {unit}")
+    found += _run_together(treatment.steps, limits)
     total = sum(step.hold_s for step in treatment.steps)
     if not total <= limits.session_contact_s:
         found.append(f"contact of all steps is {total:g} s; a session may have {limits.session_contact_s:g} s")
@@ -77,3 +81,23 @@ def objections(treatment: Treatment, limits: Limits) -> list[str]:
         if not contact <= limits.zone_contact_s:
             found.append(f"contact of {zone} is {contact:g} s; a zone may have {limits.zone_contact_s:g} s")
     return found
+
+
+def goes_on(step: Step, following: Step) -> bool:
+    """Whether the contact of ``following`` adds to that of ``step``: the same zone, after a mere pause."""
+    return step.rewarm_s < SHORTEST_REWARM_S and following.zone is step.zone
+
+
+def _run_together(steps: Sequence[Step], limits: Limits) -> Iterator[str]:
+    """Runs of steps whose contact adds up to more than one step may have, one sentence each."""
+    began, contact = 0, 0.0
+    for number, step in enumerate(steps):
+        if number and not goes_on(steps[number - 1], step):
+            began, contact = number, 0.0
+        contact += step.hold_s
+        if number > began and not contact <= limits.step_contact_s:
+            yield (
+                f"steps {began + 1} to {number + 1} ({step.zone}) are one contact of {contact:g} s: rewarm_s under"
+                f" {SHORTEST_REWARM_S:g} is a pause; one contact may be {limits.step_contact_s:g} s"
+            )
+            began, contact = number, step.hold_s

@@ -11,12 +11,16 @@ from cryodevice.quantities import Seconds
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.verdict import Action, Verdict
-from cryodevice.treatment.program import Step, Treatment
+from cryodevice.treatment.program import Step, Treatment, goes_on
 from cryodevice.treatment.proof import Proof, Stage
 
 S = SessionState
 LONGEST_PAUSE_S = 300.0
-"""A pause, or a plate held cold off the skin, longer than this ends the session, s (docs/architecture.md)."""
+"""A pause, or a wait for the wand, longer than this ends the session, s (docs/architecture.md)."""
+LONGEST_LIFTED_S = 60.0
+"""A cold plate held ready with the trigger pulled and no contact seen for longer than this ends the session, s: should
+the contact sensor be dead, skin under a plate at 5 degC keeps its fat boundary above 10 degC this long (clinical
+note 3)."""
 READY_WITHIN_K = 1.0
 """The plate is at its setpoint within this, K (docs/architecture.md)."""
 
@@ -161,9 +165,9 @@ def obeyed(session: Session, verdict: Verdict, *, touching: bool) -> Session:
     return session
 
 
-def _waited(session: Session, seen: Seen) -> Session:
+def _waited(session: Session, seen: Seen, longest_s: float = LONGEST_PAUSE_S) -> Session:
     waiting = session.waiting_s + seen.dt_s
-    if waiting > LONGEST_PAUSE_S:
+    if waiting > longest_s:
         return ended(session, S.STOPPED, "waited_too_long")
     return replace(session, waiting_s=waiting)
 
@@ -176,7 +180,7 @@ def _precooled(session: Session, seen: Seen) -> Session:
 
 
 def _lifted(session: Session, seen: Seen) -> Session:
-    return moved(session, S.APPLYING) if seen.touching else _waited(session, seen)
+    return moved(session, S.APPLYING) if seen.touching else _waited(session, seen, LONGEST_LIFTED_S)
 
 
 def _applied(session: Session, seen: Seen) -> Session:
@@ -197,7 +201,9 @@ def _rewarmed(session: Session, seen: Seen) -> Session:
     if step is None or treatment is None or rewarm < step.rewarm_s:
         return replace(session, rewarm_s=rewarm)
     if session.step + 1 < len(treatment.steps):
-        return moved(session, S.PRECOOL, step=session.step + 1, contact_s=0.0, touched_s=0.0, rewarm_s=0.0)
+        following = session.step + 1
+        touched_s = session.touched_s if goes_on(step, treatment.steps[following]) else 0.0
+        return moved(session, S.PRECOOL, step=following, contact_s=0.0, touched_s=touched_s, rewarm_s=0.0)
     return moved(session, S.COMPLETE)
 
 

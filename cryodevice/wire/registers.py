@@ -266,16 +266,22 @@ class Layout:
         return values
 
     def write(self, values: Sequence[float | None]) -> list[int]:
-        """Words of a block none of whose fields may be missing, from the values of all fields in table order.
+        """Words of the block from the values of all fields in table order, ``None`` for *not available*.
 
         Raises:
             WireError: A value does not fit its register; found, and said, by ``pack``.
         """
         counts: list[Any] = list(values)
         try:
-            for index, _, scale in self._scaled:
-                inverse = _EXACT_INVERSE.get(scale)
-                counts[index] = round(counts[index] * inverse) if inverse else round(counts[index] / scale)
+            for index, missing, scale in self._scaled:
+                if counts[index] is None:
+                    counts[index] = missing
+                    continue
+                if scale != 1:
+                    inverse = _EXACT_INVERSE.get(scale)
+                    counts[index] = round(counts[index] * inverse) if inverse else round(counts[index] / scale)
+                if counts[index] == missing:
+                    counts[index] = None  # a value must not read as none; the next line stumbles over it
             return list(self._words.unpack(self._counts.pack(*counts)))
         except (struct.error, TypeError, ValueError, OverflowError):
             return pack(self.block, dict(zip(self.names, values, strict=True)))

@@ -5,7 +5,9 @@ master reports a hang-up without end; it is therefore not seen here when a host 
 """
 
 import asyncio
+import hashlib
 import os
+import socket
 import tty
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from cryodevice.errors import PortUnavailableError
-from firmware_sim.endpoints.serial_slave import SerialSlave
+from firmware_sim.endpoints.silence_timer import SilenceTimer
+from firmware_sim.endpoints.slave import Slave
 
 _CHUNK = 4096
 
@@ -25,7 +28,7 @@ class PtyPort:
     Args:
         slave: Answers what is read.
         catch_up: Called before received bytes are handled; brings the wand's time to now.
-        link: Symbolic link to make to the port; one left by an earlier run is replaced, anything else is not.
+        link: Symbolic link to make to the port; one left by a run that has ended is replaced, anything else is not.
 
     Attributes:
         path: What a host opens: the link where there is one, else the device.
@@ -35,10 +38,12 @@ class PtyPort:
         PortUnavailableError: No pty is to be had, or the link cannot be made.
     """
 
-    def __init__(self, slave: SerialSlave, catch_up: Callable[[], None], link: Path | None = None) -> None:
+    def __init__(self, slave: Slave, catch_up: Callable[[], None], link: Path | None = None) -> None:
         self._slave = slave
         self._catch_up = catch_up
         self._link = link
+        self._claim: socket.socket | None = None
+        self._silence = SilenceTimer(self._on_silence)
         self._master = self._held = -1
         self.device = ""
         self.overruns = 0
@@ -58,6 +63,7 @@ class PtyPort:
         self.device = os.ttyname(self._held)
         try:
             if self._link is not None:
+                self._claim = _claim(self._link)
                 _make_link(self._link, self.device)
         except PortUnavailableError:
             self._close()
@@ -69,23 +75,33 @@ class PtyPort:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         asyncio.get_running_loop().remove_reader(self._master)
+        self._silence.set(None)
         self._close()
 
     def _close(self) -> None:
         os.close(self._master)
         os.close(self._held)
-        if self._link is not None:
+        if self._link is not None and self._claim is not None:
             with suppress(OSError):
                 if str(self._link.readlink()) == self.device:
                     self._link.unlink()
+            self._claim.close()
 
-    def _on_readable(self) -> None:
+    def _on_readable(self) -> bool:
+        """Handle what there is; returns whether there was anything."""
         try:
             data = os.read(self._master, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         self._catch_up()
         self._write(self._slave.feed(data))
+        self._silence.set(self._slave.patience_s)
+        return True
+
+    def _on_silence(self) -> None:
+        if not self._on_readable():  # bytes may have come while this process was held up: then it was no silence
+            self._catch_up()
+            self._write(self._slave.silence())
 
     def _write(self, data: bytes) -> None:
         """Write what fits; the rest is lost, as it is in a UART whose buffer is full."""
@@ -98,10 +114,28 @@ class PtyPort:
         self.overruns += len(data) - written
 
 
-def _make_link(link: Path, device: str) -> None:
-    if not link.is_symlink() and link.exists():
+def _claim(link: Path) -> socket.socket:
+    """Hold the name of a link against other simulators; the system lets go of it when this one ends, however it ends.
+
+    A link's target tells nothing: the number of a dead run's pty is soon given to another.
+    """
+    name = hashlib.sha256(os.fsencode(link.parent.resolve() / link.name)).hexdigest()
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0firmware-sim/{name}")
+    except OSError as error:
+        claim.close()
         raise PortUnavailableError(
-            f"{link} exists and is no symbolic link; give another path for the port", path=str(link)
+            f"{link} is the port of a firmware-sim that is running; give another path, or end that one", path=str(link)
+        ) from error
+    return claim
+
+
+def _make_link(link: Path, device: str) -> None:
+    ours = link.readlink().parent == Path(device).parent if link.is_symlink() else not link.exists()
+    if not ours:
+        raise PortUnavailableError(
+            f"{link} exists and is no link to a pseudo-terminal; give another path for the port", path=str(link)
         )
     draft = link.with_name(f".{link.name}.{os.getpid()}.new")
     try:

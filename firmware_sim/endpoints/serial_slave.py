@@ -8,12 +8,13 @@ of the bytes before it feeds them.
 from cryodevice.wire.codes import Refusal
 from cryodevice.wire.frame import REPLY_BIT, ErrorCode, Frame, FrameReader, FrameType, encode_frame
 from cryodevice.wire.registers import ORDER_COUNT
+from firmware_sim.endpoints.slave import Slave
 from firmware_sim.firmware import Firmware
 
 _ORDER_BYTES = 2 * ORDER_COUNT
 
 
-class SerialSlave:
+class SerialSlave(Slave):
     """One end of one line to a wand. Several lines to the same wand each need their own."""
 
     def __init__(self, firmware: Firmware) -> None:

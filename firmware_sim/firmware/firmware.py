@@ -52,6 +52,7 @@ class Firmware:
         quirks: Deliberate misbehaviours; they survive a reboot.
         boot_id, boot_ms: Identity and time of the last boot.
         bad_frames: Bad frames counted by the endpoints since boot.
+        scratch: The word without effect, for link tests; written by the endpoints.
         now_ms: Time last given.
         lease, cutouts, completed: State for the truth and for tests; written by this class only.
     """
@@ -85,6 +86,7 @@ class Firmware:
         self.measured = Measurements()
         self.completed = Tick()
         self.bad_frames = 0
+        self.scratch = 0
         self.sequence = 0
         self.drive_command_a = 0.0
         self._cooling = CoolingClock()
@@ -273,12 +275,12 @@ class Firmware:
         )
         return status_words(self.completed, self.measured, self.lease, live, self._config.capabilities)
 
-    def reply_status(self) -> list[int]:
-        """The 32 registers for a reply; its tick may be echoed from now on."""
+    def reply_status(self, *, whole: bool = True) -> list[int]:
+        """The 32 registers for a reply; if it holds the whole of them, its tick may be echoed from now on."""
         if self.quirks.status_frozen and self._last_reply is not None:
             return self._last_reply
         tick = self.completed
-        if tick.sampled_ms is not None:
+        if whole and tick.sampled_ms is not None:
             self.lease.echoes.carry(tick.sequence, tick.sampled_ms, tick.trip_ordinal)
         self._last_reply = self.status_words()
         return self._last_reply

@@ -41,7 +41,8 @@ def read_order(words: Sequence[int]) -> ReceivedOrder:
     Raises:
         WireError: Wrong number of registers.
     """
-    values = registers.unpack(registers.ORDER, words)
+    block = registers.layout(registers.ORDER)
+    values = dict(zip(block.names, block.read(words), strict=True))
     return ReceivedOrder(
         words=tuple(words),
         sequence=int(values["order_number"] or 0),

@@ -126,7 +126,8 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, c
         "cooling_s": tick.cooling_s % U16,
         "boot_id_now": live.boot_id,
     }
-    return registers.pack(registers.STATUS, values)
+    block = registers.layout(registers.STATUS)
+    return block.write([values.get(name, 0) for name in block.names])
 
 
 def _i16(count: int) -> int:

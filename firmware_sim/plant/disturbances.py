@@ -14,6 +14,7 @@ class Disturbances:
         plate_a_frozen: Channel A repeats its last sample exactly, noise and all.
         skin_ir_offset_k, sink_offset_k: Added to what the sensor shows, K.
         skin_ir_lost, sink_lost: The sensor gives no value.
+        contact_dead: The contact sensor says *no contact* whatever the plate lies on.
         fan_stalled: The rotor is held; it runs down whatever is commanded.
         drive_stuck_a: The bridge delivers this current, amperes, + cools, whatever is commanded; it still needs the
             relay. None: the bridge obeys.
@@ -34,6 +35,7 @@ class Disturbances:
     skin_ir_lost: bool = False
     sink_offset_k: float = 0.0
     sink_lost: bool = False
+    contact_dead: bool = False
     fan_stalled: bool = False
     drive_stuck_a: float | None = None
     relay_welded: bool = False

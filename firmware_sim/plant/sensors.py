@@ -129,7 +129,7 @@ class Sensors:
             drive_mv=round(scene.drive_v * 1000.0 * (1.0 + _GAIN_SIGMA * noise[7])),
             fan_rpm=round(scene.fan_rpm * (1.0 + _GAIN_SIGMA * noise[8])),
             fan_running=scene.fan_rpm >= _FAN_RUNS * scene.rated_rpm,
-            contact=scene.contact,
+            contact=scene.contact and not faults.contact_dead,
             trigger=scene.trigger,
             estop=scene.estop,
             tip=scene.tip,

@@ -1,288 +1,96 @@
-"""The wands of the contract suite: one written by hand that can be told to answer wrongly, and the simulator.
-
-Both are reached over a real pty and a real TCP socket.
-"""
+"""The wands of the contract suite: in memory, on hand-written peers, and on the simulator, over every kind of line."""
 
 import asyncio
 import json
-import os
-import random
-import struct
+import socket
 import subprocess
 import sys
-import tty
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import replace
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cryodevice.device.modbus_framing import RtuFraming, TcpFraming
+from cryodevice.device.modbus_wand import ModbusWand
 from cryodevice.device.serial_wand import SerialWand
-from cryodevice.quantities import Celsius, Milliseconds
+from cryodevice.device.wand import Wand
+from cryodevice.quantities import Seconds
 from cryodevice.transport import open_link
-from cryodevice.wire.blocks import Identity, Order, Status, pack_identity, pack_status, unpack_order
-from cryodevice.wire.codes import Capability, Fault, Flag, Mode, State
-from cryodevice.wire.frame import Frame, FrameReader, FrameType, encode_frame
+from cryodevice.wire.blocks import Order, Status
+from cryodevice.wire.modbus import silence_s
+from tests.contracts.modbus_peer import MbapPeer, ModbusPeer, RtuPeer
+from tests.contracts.peers import IDENTITY, RESTING, Peer, PtyPeer, TcpPeer, truth_for
+from tests.contracts.relay import PtyRelay, Relay, TcpRelay
+from tests.fakes.wand import FakeWand
 
-Step = bytes | float
-Script = Callable[[Frame, bytes], Sequence[Step]]
-
-IDENTITY = Identity(
-    magic=0x4357,
-    wire_version=0x0100,
-    applicator=0,
-    capabilities=Capability(0x1FF),
-    serial_number=100_001,
-    firmware_version=0x0102,
-    firmware_patch=3,
-    boot_id=42,
-    simulated=True,
-    setpoint_min_degc=Celsius(2.0),
-    setpoint_max_degc=Celsius(40.0),
-    lease_max_ms=Milliseconds(500),
-    cooling_max_s=900,
-    calibration_day=9191,
-    cold_cutout_degc=Celsius(1.0),
-    hot_cutout_degc=Celsius(42.0),
-    sink_cutout_degc=Celsius(55.0),
-    drive_max_ma=5500,
-    tick_ms=Milliseconds(20),
-    plate_area_cm2=4.5,
-)
-
-RESTING = Status(
-    sequence=1,
-    uptime_ms=Milliseconds(20),
-    state=State.OFF,
-    flags=Flag.TIP | Flag.FAN,
-    faults=Fault(0),
-    trip_code=0,
-    plate_a_degc=Celsius(23.0),
-    plate_b_degc=Celsius(23.01),
-    skin_ir_degc=Celsius(32.0),
-    sink_degc=Celsius(24.0),
-    ambient_degc=Celsius(22.5),
-    humidity_pct=45.0,
-    drive_ma=0,
-    drive_mv=0,
-    fan_rpm=3000,
-    lease_remaining_ms=Milliseconds(0),
-    setpoint_degc=None,
-    order_sequence=0,
-    supply_kpa=None,
-    distance_mm=None,
-    token=0,
-    order_epoch=0,
-    last_refusal=0,
-    refusals=0,
-    bad_frames=0,
-    cooling_s=0,
-    boot_id=42,
-)
+LINES = ("serial pty", "serial tcp", "modbus rtu", "modbus tcp")
+PORTS = dict(zip(LINES, ("serial", "serial_tcp", "modbus_rtu", "modbus_tcp"), strict=True))
+BAUD = 115_200
 
 
-def truth_for(order: Order) -> Status:
-    """What the hand-written wand answers to an order: every measurement a function of its sequence."""
-    n = order.sequence
-    live = order.lease_ms > 0
-    return replace(
-        RESTING,
-        sequence=n * 3 & 0xFFFF,
-        uptime_ms=Milliseconds(n * 60),
-        state={Mode.OFF: State.ARMED if live else State.OFF, Mode.COOL: State.COOLING, Mode.WARM: State.WARMING}[
-            order.mode
-        ],
-        flags=RESTING.flags | (Flag.LEASE_LIVE | Flag.RELAY_CLOSED if live else Flag(0)),
-        plate_a_degc=Celsius((n % 4000) / 100),
-        plate_b_degc=Celsius((n % 4000 + 1) / 100),
-        lease_remaining_ms=order.lease_ms,
-        order_sequence=n,
-        token=order.token,
-        order_epoch=n,
-    )
+def wand_on(line: str, port: str, unit: int = 1) -> SerialWand | ModbusWand:
+    """A wand object for one kind of line, not yet connected."""
+    if line.startswith("serial"):
+        return SerialWand(open_link(port))
+    return ModbusWand(open_link(port), TcpFraming(unit) if "tcp" in line else RtuFraming(unit, silence_s(BAUD)))
 
 
-def frame_of(kind: int, sequence: int, words: Sequence[int]) -> bytes:
-    return encode_frame(Frame(kind, sequence, struct.pack(f">{len(words)}H", *words)))
-
-
-class Peer:
-    """The device's end of a line. ``script`` holds one answer per coming request; truthful when it is empty."""
-
-    def __init__(self) -> None:
-        self.identity = IDENTITY
-        self.resting = RESTING
-        self.script: deque[Script] = deque()
-        self.spoil: Callable[[bytes], bytes] = bytes
-        self.seen: list[Frame] = []
-        self.raw = bytearray()
-        self.reader = FrameReader()
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    def heard(self, data: bytes) -> None:
-        self.raw += data
-        for frame in self.reader.feed(self.spoil(data)):
-            self.seen.append(frame)
-            task = asyncio.create_task(self._answer(frame))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-
-    async def _answer(self, frame: Frame) -> None:
-        good = self.truth(frame)
-        for step in self.script.popleft()(frame, good) if self.script else [good]:
-            if isinstance(step, float):
-                await asyncio.sleep(step)
-            else:
-                self.say(self.spoil(step))
-
-    def truth(self, frame: Frame) -> bytes:
-        if frame.type == FrameType.IDENTIFY:
-            return frame_of(0x81, frame.sequence, pack_identity(self.identity))
-        if frame.type == FrameType.READ_STATUS:
-            return frame_of(0x83, frame.sequence, pack_status(self.resting))
-        if frame.type == FrameType.EXCHANGE:
-            order, _ = unpack_order(struct.unpack(">8H", frame.payload))
-            assert order is not None
-            return frame_of(0x82, frame.sequence, pack_status(truth_for(order)))
-        return frame_of(0xFF, frame.sequence, [0x0200])
-
-    # What a kind of line adds.
-    port: str
-
-    async def plug(self) -> None:
-        raise NotImplementedError
-
-    def say(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    def hang_up(self) -> None:
-        raise NotImplementedError
-
-    async def put_away(self) -> None:
-        for task in list(self.tasks):
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        self.hang_up()
-
-
-class PtyPeer(Peer):
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._link = folder / "wand"
-        self.port = str(self._link)
-        self.master = self.slave = -1
-
-    async def plug(self) -> None:
-        self.master, self.slave = os.openpty()
-        tty.setraw(self.slave)
-        os.set_blocking(self.master, False)
-        asyncio.get_running_loop().add_reader(self.master, self._readable)
-        self._link.unlink(missing_ok=True)
-        self._link.symlink_to(os.ttyname(self.slave))
-
-    def _readable(self) -> None:
-        try:
-            self.heard(os.read(self.master, 4096))
-        except OSError:
-            self.hang_up()
-
-    def say(self, data: bytes) -> None:
-        if self.master >= 0:
-            os.write(self.master, data)
-
-    def hang_up(self) -> None:
-        if self.master >= 0:
-            asyncio.get_running_loop().remove_reader(self.master)
-            os.close(self.master)
-            os.close(self.slave)
-            self.master = self.slave = -1
-
-
-class TcpPeer(Peer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.server: asyncio.Server | None = None
-        self.writer: asyncio.StreamWriter | None = None
-        self.accepted = 0
-
-    async def plug(self) -> None:
-        if self.server is None:
-            self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-            self.port = f"socket://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
-        self.accepted += 1
-        try:
-            while data := await reader.read(4096):
-                self.heard(data)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    def say(self, data: bytes) -> None:
-        if self.writer is not None and not self.writer.is_closing():
-            self.writer.write(data)
-
-    def hang_up(self) -> None:
-        if self.writer is not None:
-            self.writer.transport.abort()  # a reset, as an unplugged converter gives
-            self.writer = None
-
-    async def put_away(self) -> None:
-        await super().put_away()
-        if self.server is not None:
-            self.server.close()
-            await asyncio.sleep(0)
-
-
-class Noise:
-    """A line that turns bits at random, the same bits for the same seed and bytes."""
-
-    def __init__(self, rate: float, seed: int) -> None:
-        self._rate = rate
-        self._random = random.Random(seed)  # noqa: S311  # noise, not a secret
-        self.turned = 0
-
-    def __call__(self, data: bytes) -> bytes:
-        out = bytearray(data)
-        for bit in range(8 * len(out)):
-            if self._random.random() < self._rate:
-                out[bit // 8] ^= 1 << bit % 8
-                self.turned += 1
-        return bytes(out)
+def peer_on(line: str, folder: Path) -> Peer:
+    """The hand-written device for one kind of line, not yet plugged."""
+    kinds: dict[str, Callable[[], Peer]] = {
+        "serial pty": lambda: PtyPeer(folder),
+        "serial tcp": TcpPeer,
+        "modbus rtu": lambda: RtuPeer(folder),
+        "modbus tcp": MbapPeer,
+    }
+    return kinds[line]()
 
 
 class Simulator:
-    """``firmware-sim serve`` as a process of its own, as a user starts it."""
+    """``firmware-sim serve`` as a process of its own, as a user starts it; one wand on four lines."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "firmware_sim", "serve", "--exit-with-parent", "--duration", "50"),
+                *(sys.executable, "-m", "firmware_sim", "serve", "--exit-with-parent", "--duration", "170"),
                 *("--serial", "auto", "--serial-tcp", "127.0.0.1:0", "--control", "127.0.0.1:0", "--seed", "7"),
+                *("--modbus-rtu", "auto", "--modbus-tcp", "127.0.0.1:0"),
             ],
             stdout=subprocess.PIPE,
         )
         assert self.process.stdout is not None
+        self.killed = False
         self.where: dict[str, str] = json.loads(self.process.stdout.readline())
 
-    def port(self, kind: str) -> str:
-        return self.where["serial"] if kind == "pty" else f"socket://{self.where['serial_tcp']}"
+    def port(self, line: str) -> str:
+        where = self.where[PORTS[line]]
+        return f"socket://{where}" if "tcp" in line else where
 
-    async def control(self, line: str) -> dict[str, object]:
+    async def control(self, *lines: str) -> dict[str, object]:
+        return await asyncio.to_thread(self.do, *lines)
+
+    def do(self, *lines: str) -> dict[str, object]:
+        """Carry out control lines; the reply to the last."""
         host, _, port = self.where["control"].rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            writer.write(line.encode() + b"\n")
-            reply = json.loads(await reader.readline())
-        finally:
-            writer.close()
-            await writer.wait_closed()
-        assert reply["ok"], reply
-        return dict(reply)
+        reply: dict[str, object] = {}
+        with socket.create_connection((host, int(port)), timeout=5.0) as line, line.makefile("rw") as talk:
+            for said in lines:
+                talk.write(said + "\n")
+                talk.flush()
+                reply = json.loads(talk.readline())
+                assert reply["ok"], reply
+        return reply
+
+    def boot(self) -> None:
+        """A fresh wand with nobody's hand on it, whose first tick is over."""
+        self.do("set estop off", "set trigger off", "set contact off", "reboot")
+        while int(str(self.do("get time")["uptime_ms"])) < 20:
+            time.sleep(0.002)
+
+    def kill(self) -> None:
+        self.killed = True
+        self.process.kill()
 
     def end(self) -> None:
         self.process.kill()
@@ -291,42 +99,98 @@ class Simulator:
             self.process.stdout.close()
 
 
+@pytest.fixture(scope="module")
+def simulators() -> Iterator[list[Simulator]]:
+    """The running simulator, if any test of the module wants one; a test that ends it takes it out."""
+    running: list[Simulator] = []
+    yield running
+    for simulator in running:
+        simulator.end()
+
+
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    simulator = Simulator()
+def simulator(simulators: list[Simulator]) -> Iterator[Simulator]:
+    """A simulated wand that has just booted."""
+    if not simulators:
+        simulators.append(Simulator())
+    simulator = simulators[0]
+    simulator.boot()
     yield simulator
-    simulator.end()
+    if simulator.killed:
+        simulators.remove(simulator)
+        simulator.end()
 
 
-@pytest.fixture(params=["pty", "tcp"])
-async def simulated(request: pytest.FixtureRequest, simulator: Simulator) -> AsyncIterator[SerialWand]:
+@pytest.fixture(params=LINES)
+def line(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def simulated(line: str, simulator: Simulator) -> AsyncIterator[SerialWand | ModbusWand]:
     """A wand object on the simulator, not yet connected."""
-    wand = SerialWand(open_link(simulator.port(request.param)))
+    wand = wand_on(line, simulator.port(line))
     yield wand
     wand.close()
 
 
-@pytest.fixture(params=["hand-written pty", "hand-written tcp", "simulator pty", "simulator tcp"])
-async def any_wand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SerialWand]:
+@pytest.fixture(params=["fake", *(f"{who} {line}" for who in ("hand-written", "simulator") for line in LINES)])
+async def any_wand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wand]:
     """A wand object on each thing that can answer, not yet connected."""
-    who, _, kind = request.param.rpartition(" ")
+    who, _, line = request.param.partition(" ")
+    if who == "fake":
+        yield FakeWand(IDENTITY, RESTING)
+        return
     if who == "simulator":
         simulator = request.getfixturevalue("simulator")
-        wand = SerialWand(open_link(simulator.port(kind)))
+        wand = wand_on(line, simulator.port(line))
         yield wand
         wand.close()
         return
-    peer = PtyPeer(tmp_path) if kind == "pty" else TcpPeer()
+    peer = peer_on(line, tmp_path)
     await peer.plug()
-    wand = SerialWand(open_link(peer.port))
+    wand = wand_on(line, peer.port)
     yield wand
     wand.close()
     await peer.put_away()
 
 
+Press = Callable[[bool], Awaitable[object]]
+
+
+@pytest.fixture(params=["fake", *LINES])
+async def ruled(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Wand, Press]]:
+    """A wand object on each thing that keeps the rules of the lease, and its e-stop."""
+    if request.param == "fake":
+        fake = FakeWand(IDENTITY, RESTING)
+
+        async def press_fake(down: bool) -> None:
+            fake.estop = down
+
+        yield fake, press_fake
+        return
+    simulator = request.getfixturevalue("simulator")
+    wand = wand_on(request.param, simulator.port(request.param))
+    yield wand, lambda down: simulator.control(f"set estop {'on' if down else 'off'}")
+    wand.close()
+
+
 @pytest.fixture
-def make_noise() -> type[Noise]:
-    return Noise
+async def relay(line: str, simulator: Simulator, tmp_path: Path) -> AsyncIterator[Relay]:
+    """A plugged line to the simulator that can be made worse."""
+    port = simulator.port(line)
+    relay = TcpRelay(port) if "tcp" in line else PtyRelay(port, tmp_path)
+    await relay.plug()
+    yield relay
+    await relay.put_away()
+
+
+@pytest.fixture
+async def relayed(line: str, relay: Relay) -> AsyncIterator[SerialWand | ModbusWand]:
+    """A wand object behind the relay, not yet connected."""
+    wand = wand_on(line, relay.port)
+    yield wand
+    wand.close()
 
 
 @pytest.fixture
@@ -336,7 +200,8 @@ def truth() -> Callable[[Order], Status]:
 
 @pytest.fixture(params=["pty", "tcp"])
 async def peer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Peer]:
-    peer = PtyPeer(tmp_path) if request.param == "pty" else TcpPeer()
+    """The hand-written device on the framed serial wire."""
+    peer = peer_on(f"serial {request.param}", tmp_path)
     await peer.plug()
     yield peer
     await peer.put_away()
@@ -346,5 +211,25 @@ async def peer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 async def wand(peer: Peer) -> AsyncIterator[SerialWand]:
     """A wand object on the hand-written peer, not yet connected."""
     wand = SerialWand(open_link(peer.port))
+    yield wand
+    wand.close()
+
+
+@pytest.fixture(params=["modbus rtu", "modbus tcp"])
+async def modbus_peer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ModbusPeer]:
+    """The hand-written device on Modbus."""
+    peer = peer_on(request.param, tmp_path)
+    assert isinstance(peer, ModbusPeer)
+    await peer.plug()
+    yield peer
+    await peer.put_away()
+
+
+@pytest.fixture
+async def modbus_wand(modbus_peer: ModbusPeer) -> AsyncIterator[ModbusWand]:
+    """A wand object on the hand-written Modbus peer, connected."""
+    wand = wand_on("modbus tcp" if modbus_peer.on_tcp else "modbus rtu", modbus_peer.port)
+    assert isinstance(wand, ModbusWand)
+    await wand.connect(Seconds(2.0))
     yield wand
     wand.close()

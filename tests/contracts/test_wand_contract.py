@@ -25,7 +25,7 @@ from cryodevice.wire.registers import RESET_KEY
 if TYPE_CHECKING:
     from cryodevice.device.wand import Wand
     from cryodevice.safety.readings import Reading
-    from tests.contracts.conftest import Simulator
+    from tests.contracts.conftest import Press, Simulator
 
 AMPLE = Seconds(2.0)
 TOKEN = 0xC0DE
@@ -70,7 +70,7 @@ async def start(wand: Wand) -> Master:
     return master
 
 
-async def test_it_says_who_it_is(any_wand: SerialWand) -> None:
+async def test_it_says_who_it_is(any_wand: Wand) -> None:
     identity = await any_wand.connect(AMPLE)
     assert identity.magic == 0x4357
     assert identity.boot_id != 0
@@ -79,7 +79,7 @@ async def test_it_says_who_it_is(any_wand: SerialWand) -> None:
     assert any_wand.name.startswith(("/", "socket://127.0.0.1:"))
 
 
-async def test_a_reading_is_stamped_when_it_came_and_is_fresh(any_wand: SerialWand) -> None:
+async def test_a_reading_is_stamped_when_it_came_and_is_fresh(any_wand: Wand) -> None:
     await any_wand.connect(AMPLE)
     before = time.monotonic()
     reading = await any_wand.read_status(AMPLE)
@@ -92,7 +92,7 @@ async def test_a_reading_is_stamped_when_it_came_and_is_fresh(any_wand: SerialWa
     assert 0.0 < any_wand.counters.round_trip_s < AMPLE
 
 
-async def test_an_order_is_one_round_trip_and_its_reading_shows_it(any_wand: SerialWand) -> None:
+async def test_an_order_is_one_round_trip_and_its_reading_shows_it(any_wand: Wand) -> None:
     master = await start(any_wand)
     before = any_wand.counters.exchanges
     order = master.order(lease_ms=400)
@@ -104,7 +104,7 @@ async def test_an_order_is_one_round_trip_and_its_reading_shows_it(any_wand: Ser
     assert 0 < reading.status.lease_remaining_ms <= 400
 
 
-async def test_a_stop_ends_a_lease_whoever_sends_it(any_wand: SerialWand) -> None:
+async def test_a_stop_ends_a_lease_whoever_sends_it(any_wand: Wand) -> None:
     master = await start(any_wand)
     await master.send(master.order(lease_ms=500))
     foreign = master.order(token=0x1111, boot_id=0, sequence=1, echo=0)
@@ -114,14 +114,14 @@ async def test_a_stop_ends_a_lease_whoever_sends_it(any_wand: SerialWand) -> Non
     assert reading.status.state == State.OFF
 
 
-async def test_make_safe_confirms_a_stop(any_wand: SerialWand) -> None:
+async def test_make_safe_confirms_a_stop(any_wand: Wand) -> None:
     master = await start(any_wand)
     await master.send(master.order(lease_ms=500))
     assert await any_wand.make_safe(TOKEN, master.identity.boot_id, next(master.numbers))
     assert (await any_wand.read_status(AMPLE)).status.lease_remaining_ms == 0
 
 
-async def test_closed_is_closed_until_connected_again(any_wand: SerialWand) -> None:
+async def test_closed_is_closed_until_connected_again(any_wand: Wand) -> None:
     identity = await any_wand.connect(AMPLE)
     any_wand.close()
     with pytest.raises(LinkClosedError):
@@ -131,7 +131,7 @@ async def test_closed_is_closed_until_connected_again(any_wand: SerialWand) -> N
     assert await any_wand.connect(AMPLE) == identity, "connecting again opens the line anew"
 
 
-async def test_three_hundred_exchanges_lose_none(any_wand: SerialWand) -> None:
+async def test_three_hundred_exchanges_lose_none(any_wand: Wand) -> None:
     master = await start(any_wand)
     for _ in range(300):
         order = master.order(lease_ms=500)
@@ -159,8 +159,12 @@ async def test_three_hundred_exchanges_lose_none(any_wand: SerialWand) -> None:
         (Refusal.RESET, {"reset_key": RESET_KEY}),
     ],
 )
-async def test_each_refusal_by_its_reason(simulated: SerialWand, refusal: Refusal, change: dict[str, object]) -> None:
-    master = await start(simulated)
+@pytest.mark.req("P10")
+async def test_each_refusal_by_its_reason(
+    ruled: tuple[Wand, Press], refusal: Refusal, change: dict[str, object]
+) -> None:
+    wand, _ = ruled
+    master = await start(wand)
     if "echo" in change:
         # An echo this wand has not carried in any reply, wherever its counter stands.
         change = {**change, "echo": (master.echo + 30_000) & 0xFFFF}
@@ -169,13 +173,14 @@ async def test_each_refusal_by_its_reason(simulated: SerialWand, refusal: Refusa
     assert caught.value.evidence["refusal"] == refusal
     status = (await master.look()).status
     assert (status.last_refusal, status.refusals) == (refusal, 1)
-    assert simulated.counters.refused == 1
+    assert wand.counters.refused == 1
     assert (await master.send(master.order())).status.state == State.OFF, "a stop is accepted after any refusal"
 
 
-async def test_a_latched_trip_refuses_and_a_stop_still_works(simulated: SerialWand, simulator: Simulator) -> None:
-    master = await start(simulated)
-    await simulator.control("set estop on")
+async def test_a_latched_trip_refuses_and_a_stop_still_works(ruled: tuple[Wand, Press]) -> None:
+    wand, press = ruled
+    master = await start(wand)
+    await press(True)
     for _ in range(50):
         if Flag.TRIP_LATCHED in (await master.look()).status.flags:
             break
@@ -185,10 +190,10 @@ async def test_a_latched_trip_refuses_and_a_stop_still_works(simulated: SerialWa
     assert caught.value.evidence["refusal"] == Refusal.TRIP_LATCHED
     status = (await master.send(master.order())).status
     assert (status.state, status.trip_code) == (State.TRIPPED, Trip.ESTOP)
-    assert await simulated.make_safe(TOKEN, master.identity.boot_id, next(master.numbers))
+    assert await wand.make_safe(TOKEN, master.identity.boot_id, next(master.numbers))
 
 
-async def test_it_cools_and_make_safe_waits_for_the_current_to_end(simulated: SerialWand, simulator: Simulator) -> None:
+async def test_it_cools_and_make_safe_waits_for_the_current_to_end(simulated: Wand, simulator: Simulator) -> None:
     master = await start(simulated)
     await simulator.control("set trigger on")
     drive = 0
@@ -204,20 +209,9 @@ async def test_it_cools_and_make_safe_waits_for_the_current_to_end(simulated: Se
     assert status.trip_code == Trip.NONE
 
 
-async def test_the_port_of_a_wand_has_one_owner(simulator: Simulator) -> None:
-    first, second = (SerialWand(open_link(simulator.port("pty"))) for _ in range(2))
-    await first.connect(AMPLE)
-    with pytest.raises(PortUnavailableError, match="in use by"):
-        await second.connect(AMPLE)
-    await first.read_status(AMPLE)
-    first.close()
-    await second.connect(AMPLE)
-    second.close()
-
-
-async def test_a_killed_wand_is_a_closed_line_at_once(simulated: SerialWand, simulator: Simulator) -> None:
+async def test_a_killed_wand_is_a_closed_line_at_once(simulated: Wand, simulator: Simulator) -> None:
     await simulated.connect(AMPLE)
-    simulator.process.kill()
+    simulator.kill()
     begin = time.monotonic()
 
     async def read_on() -> None:
@@ -231,7 +225,7 @@ async def test_a_killed_wand_is_a_closed_line_at_once(simulated: SerialWand, sim
         await simulated.connect(AMPLE)
 
 
-async def test_a_reboot_shows_in_the_next_reading(simulated: SerialWand, simulator: Simulator) -> None:
+async def test_a_reboot_shows_in_the_next_reading(simulated: Wand, simulator: Simulator) -> None:
     identity = await simulated.connect(AMPLE)
     await simulator.control("reboot")
     assert (await simulated.read_status(AMPLE)).status.boot_id != identity.boot_id
@@ -239,12 +233,12 @@ async def test_a_reboot_shows_in_the_next_reading(simulated: SerialWand, simulat
 
 async def test_noise_before_the_host_came_costs_nothing(simulator: Simulator) -> None:
     """The delimiter before the first frame ends the half-frame that lies in the wand's buffer."""
-    link = open_link(simulator.port("pty"))
+    link = open_link(simulator.port("serial pty"))
     loop = asyncio.get_running_loop()
     await link.open(Seconds(loop.time() + AMPLE))
     await link.send(b"\x05\x03half a frame", Seconds(loop.time() + AMPLE))
     link.close()
-    wand = SerialWand(open_link(simulator.port("pty")))
+    wand = SerialWand(open_link(simulator.port("serial pty")))
     await wand.connect(AMPLE)
     assert wand.counters.timeouts == 0
     wand.close()

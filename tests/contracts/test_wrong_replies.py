@@ -30,7 +30,7 @@ from cryodevice.wire.frame import Frame, encode_frame
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.contracts.conftest import Noise, Peer
+    from tests.contracts.peers import Peer
 
 Truth = Callable[[Order], Status]
 TICK = Seconds(0.04)  # the deadline of one exchange at 20 Hz
@@ -267,27 +267,6 @@ async def test_frame_sequences_wrap(ready: SerialWand, peer: Peer, truth: Truth)
     for n in range(1, 301):
         assert (await ready.exchange(order(n), AMPLE)).status == truth(order(n))
     assert {frame.sequence for frame in peer.seen} == set(range(256))
-
-
-async def test_noise_never_makes_a_wrong_reading(
-    ready: SerialWand, peer: Peer, truth: Truth, make_noise: type[Noise]
-) -> None:
-    """L05: bits turned at 1e-3 both ways; about half of all exchanges are lost and no value is ever wrong."""
-    peer.spoil = noise = make_noise(1e-3, seed=20_260)
-    good = 0
-    for n in range(1, 201):
-        try:
-            reading = await ready.exchange(order(n), Seconds(0.01))
-        except (LinkTimeoutError, WireError):
-            continue
-        assert reading.status == truth(order(n))
-        good += 1
-    assert good > 20
-    assert noise.turned > 100
-    assert ready.counters.timeouts > 20
-    peer.spoil = bytes
-    await asyncio.sleep(0.05)
-    assert (await ready.exchange(order(400), AMPLE)).status == truth(order(400))
 
 
 async def test_a_flood_costs_neither_memory_nor_the_line(ready: SerialWand, peer: Peer, truth: Truth) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from cryodevice.wire.frame import Frame, FrameReader, encode_frame
 from firmware_sim.cli import main
+from tests.firmware_sim.endpoints import modbus_host
 
 PROGRAM = [sys.executable, "-m", "firmware_sim", "serve"]
 
@@ -47,7 +48,7 @@ def ask(host: Any, request: Any) -> Any:
 def test_serve_prints_one_line_after_the_first_tick_runs_and_ends_with_0(number: Any) -> None:
     everything = ("--serial", "auto", "--serial-tcp", "127.0.0.1:0", "--control", "localhost:0", "--seed", "5")
     with serving(*everything) as (process, where):
-        assert set(where) == {"serial", "serial_tcp", "control", "pid", "simulated"}
+        assert set(where) == {"serial", "serial_tcp", "modbus_rtu", "modbus_tcp", "control", "pid", "simulated"}
         assert (where["pid"], where["simulated"]) == (process.pid, True)
         with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
             status = ask(host, encode_frame(Frame(3, 1, b"")))
@@ -91,6 +92,54 @@ def test_tcp_alone_opens_no_pty_and_a_link_is_made_where_asked(tmp_path: Any) ->
     assert not link.is_symlink()
 
 
+@pytest.mark.parametrize("option", ["--modbus-rtu", "--modbus-tcp"])
+def test_modbus_alone_opens_no_serial_port(option: Any) -> None:
+    value = "auto" if option == "--modbus-rtu" else "127.0.0.1:0"
+    with serving(option, value, "--duration", "0.2") as (process, where):
+        opened = {name for name, place in where.items() if isinstance(place, str)}
+        assert opened == {option.removeprefix("--").replace("-", "_")}
+        assert process.wait(5) == 0
+
+
+def test_all_lines_lead_to_one_wand(tmp_path: Any) -> None:
+    link = str(tmp_path / "modbus")
+    lines = ("--serial-tcp", "127.0.0.1:0", "--modbus-tcp", "127.0.0.1:0", "--modbus-rtu", link, "--unit", "17")
+    with serving(*lines) as (_, where):
+        assert where["modbus_rtu"] == link
+        assert where["serial"] is None
+        write, read = modbus_host.write_one(modbus_host.SCRATCH, 4711), modbus_host.read(modbus_host.SCRATCH, 1)
+        stop = modbus_host.write_many(modbus_host.ORDER, modbus_host.STOP)
+        with socket.create_connection(address(where["modbus_tcp"]), timeout=3) as host:
+            host.sendall(modbus_host.mbap(write, 1) + modbus_host.mbap(write, 17) + modbus_host.mbap(stop, 17))
+            assert len(host.recv(24, socket.MSG_WAITALL)) == 24
+        descriptor = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.write(descriptor, modbus_host.rtu(read, 17))
+            assert modbus_host.words_of(modbus_host.pdu_of(os.read(descriptor, 100))) == [4711]
+        finally:
+            os.close(descriptor)
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            status = modbus_host.words_of(b"\x03\x40" + ask(host, encode_frame(Frame(3, 1, b""))).payload)
+            assert status[22] == modbus_host.TOKEN
+
+
+def test_a_link_in_use_is_exit_2_and_one_left_by_a_killed_run_is_replaced(tmp_path: Any) -> None:
+    link = tmp_path / "wand"
+    with serving("--serial", str(link)) as (process, _):
+        target = link.readlink()
+        error = refused("--modbus-rtu", str(link))
+        assert str(link) in error
+        assert error.count("\n") == 1
+        assert link.readlink() == target
+        process.kill()
+        process.wait(5)
+        assert link.is_symlink()
+        with serving("--serial", str(link), "--duration", "0.2") as (second, where):
+            assert where["serial"] == str(link)
+            assert second.wait(5) == 0
+    assert not link.is_symlink()
+
+
 def test_the_boot_counter_goes_on_from_run_to_run(tmp_path: Any) -> None:
     state = tmp_path / "state.json"
     for boot_id in (1, 2):
@@ -109,7 +158,11 @@ def refused(*arguments: Any) -> Any:
 def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        for option, what in (("--serial-tcp", "serial over TCP"), ("--control", "control socket")):
+        for option, what in (
+            ("--serial-tcp", "serial over TCP"),
+            ("--modbus-tcp", "Modbus TCP"),
+            ("--control", "control socket"),
+        ):
             error = refused(option, f"127.0.0.1:{port}")
             assert what in error
             assert f"127.0.0.1:{port}" in error
@@ -126,6 +179,9 @@ def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
     [
         (["--serial-tcp", "0.0.0.0:5000"], "loopback"),
         (["--control", "nonsense"], "HOST:PORT"),
+        (["--modbus-tcp", "192.168.0.1:1502"], "loopback"),
+        (["--unit", "0"], "from 1 to 247"),
+        (["--unit", "248"], "from 1 to 247"),
         (["--seed", "-1"], "whole number"),
         (["--seed", "x"], "whole number"),
         (["--serial-number", "4294967296"], "4294967295"),

@@ -1,9 +1,12 @@
 import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 
 import pytest
 
+from cryodevice.runtime.connection import SAFE_WITHIN_S
 from cryodevice.runtime.supervisor import supervise
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.limits import Zone
@@ -74,6 +77,55 @@ async def test_a_service_that_fails_ends_everything_and_the_wand_is_safe(bench):
         await supervise(bench.loop, {"failing": failing})
     assert caught.group_contains(RuntimeError, match="a bug")
     assert bench.sim.truth()["drive_a"] == 0.0
+
+
+def kept(bench) -> tuple[str, float]:
+    """Why the one session ended and its contact, as the next start would read them from the ledger."""
+    bench.store.close()
+    with contextlib.closing(sqlite3.connect(bench.store._path)) as ledger:
+        (why,) = ledger.execute("SELECT ended_why FROM session").fetchone()
+        (contact_s,) = ledger.execute("SELECT total(contact_s) FROM session_zone").fetchone()
+    return why, contact_s
+
+
+async def test_a_session_that_a_failure_ends_is_written_with_its_reason(bench):
+    async def failing():
+        await cooling(bench)
+        raise RuntimeError("a bug")
+
+    with pytest.raises(ExceptionGroup):
+        await supervise(bench.loop, {"failing": failing})
+    ended = await bench.happened(EventKind.SESSION_ENDED)
+    assert ended.evidence["why"] == "stopped by failure (failing: RuntimeError: a bug)"
+    assert kept(bench) == (ended.evidence["why"], 0.0)
+
+
+async def test_a_brain_that_fails_leaves_its_session_ended_with_the_allowance_of_a_crash(bench, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("a bug in the brain")
+
+    async def breaking():
+        await cooling(bench)
+        monkeypatch.setattr("cryodevice.runtime.control_loop.decide", broken)
+        await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await supervise(bench.loop, {"breaking": breaking})
+    assert caught.group_contains(ZeroDivisionError)
+    assert bench.sim.truth()["drive_a"] == 0.0
+    why, contact_s = kept(bench)
+    assert (why, contact_s) == ("failure (control loop: ZeroDivisionError: a bug in the brain)", 3.0)
+
+
+async def test_a_wand_that_never_gives_its_turn_back_does_not_hold_up_the_end(bench):
+    running = asyncio.create_task(bench.loop.run())
+    await cooling(bench)
+    await bench.loop.connection.wand._turn.acquire()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, SAFE_WITHIN_S + 1.0)
+    assert bench.loop.shown_safe is False
+    assert bench.sim.truth()["trip"] == "lease_expired"
 
 
 async def test_a_service_that_just_returns_has_failed(bench):

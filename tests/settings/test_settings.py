@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from cryodevice.settings.sections import File
 from cryodevice.settings.source import MAX_BYTES
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "cryodevice.toml"
+_NOBODY = 65534
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -258,9 +260,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         (10, "log.level"),
     ]
     assert found[0]["allowed"] == "5.0 to 50.0 Hz"
-    assert found[2]["allowed"] == "'serial', 'tcp'"
+    assert found[2]["allowed"] == "'serial', 'tcp', 'modbus-rtu', 'modbus-tcp'"
 
 
+@pytest.mark.parametrize("kind", ["serial", "modbus-rtu"])
 @pytest.mark.parametrize(
     ("rate", "baud", "good"),
     [
@@ -270,17 +273,62 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         (10, 38400, True),
         (50, 115200, False),
         (50, 230400, True),
+        (5, 9600, False),
     ],
 )
-def test_a_line_too_slow_for_the_rate_is_refused(tmp_path: Path, rate: int, baud: int, good: bool) -> None:
+def test_a_line_too_slow_for_the_rate_is_refused(tmp_path: Path, rate: int, baud: int, good: bool, kind: str) -> None:
     text = f"[control]\nrate_hz = {rate}\n[link]\nbaud = {baud}\n"
+    carried = text + 'kind = "tcp"\n'
+    text += f'kind = "{kind}"\n'
     if good:
         assert load_settings(write(tmp_path, text)).link.baud == baud
     else:
         (problem,) = problems(tmp_path, text)
         assert (problem["key"], problem["line"]) == ("link.baud", 4)
         assert "at least" in problem["allowed"]
-    assert load_settings(write(tmp_path, text + 'kind = "tcp"\n')).link.kind == "tcp"
+    for other in ("tcp", "modbus-tcp"):
+        assert load_settings(write(tmp_path, carried.replace("tcp", other))).link.kind == other
+
+
+@pytest.mark.parametrize("rate", [10.0, 20.0, 33.0, 50.0])
+@pytest.mark.parametrize("kind", ["serial", "modbus-rtu"])
+def test_the_rate_said_to_be_enough_is_enough_and_one_less_is_not(tmp_path: Path, rate: float, kind: str) -> None:
+    text = f'[control]\nrate_hz = {rate}\n[link]\nkind = "{kind}"\nbaud = '
+    (problem,) = problems(tmp_path, text + "9600\n")
+    least = int(str(problem["allowed"]).split()[2])
+    assert load_settings(write(tmp_path, text + f"{least + 1}\n")).link.baud == least + 1
+    assert problems(tmp_path, text + f"{least - 1}\n")[0]["key"] == "link.baud"
+
+
+def test_one_modbus_exchange_is_98_bytes_and_a_silence(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, '[link]\nkind = "modbus-rtu"\nbaud = 38400\n')
+    assert "980 bits" in str(problem["message"])
+    assert "29.3 ms" in str(problem["message"])  # 980 / 38400 s, 1.75 ms of silence, 2 ms to answer
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ('kind = "tcp"', 4357),
+        ('kind = "modbus-tcp"', 1502),
+        ('kind = "modbus-tcp"\ntcp_port = 502', 502),
+        ('kind = "serial"', 4357),
+        ('kind = "modbus-rtu"', 4357),
+    ],
+)
+def test_the_tcp_port_left_out_is_that_of_the_kind(tmp_path: Path, text: str, port: int) -> None:
+    assert load_settings(write(tmp_path, f"[link]\n{text}\n")).link.tcp_port == port
+
+
+@pytest.mark.parametrize("unit", ["0", "248", "-1", "1.0", "true", "'1'"])
+def test_a_unit_that_no_slave_has_is_refused(tmp_path: Path, unit: str) -> None:
+    (problem,) = problems(tmp_path, f'[link]\nkind = "modbus-rtu"\nunit = {unit}\n')
+    assert (problem["key"], problem["line"], problem["allowed"]) == ("link.unit", 3, "1 to 247")
+
+
+@pytest.mark.parametrize("link", ["link = 7", "[link]\nkind = []", "[link]\nkind = 'modbus'"])
+def test_a_link_that_is_none_is_told_as_any_other(tmp_path: Path, link: str) -> None:
+    assert str(problems(tmp_path, f"{link}\n")[0]["key"]).startswith("link")
 
 
 def test_one_exchange_is_22_and_70_bytes_and_a_resynchronising_zero() -> None:
@@ -293,6 +341,17 @@ def test_a_lease_that_one_miss_would_end_is_refused(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, "[control]\nrate_hz = 10\nlease_ms = 340\n")).control.lease_ms == 340
     slow = load_settings(write(tmp_path, "[control]\nrate_hz = 9.5\nlease_ms = 200\n")).control
     assert slow.monitoring_only
+
+
+@pytest.mark.parametrize(("rate", "least"), [(20, 325), (10, 440), (50, 210), (12, 457)])
+def test_on_modbus_rtu_the_lease_outlasts_a_miss_and_the_silence_after_it(
+    tmp_path: Path, rate: int, least: int
+) -> None:
+    text = f'[link]\nkind = "modbus-rtu"\nbaud = 460800\n[control]\nrate_hz = {rate}\nlease_ms = '
+    assert load_settings(write(tmp_path, text + f"{least + 1}\n")).control.lease_ms == least + 1
+    (problem,) = problems(tmp_path, text + f"{least - 1}\n")
+    assert problem["key"] == "control.lease_ms"
+    assert "on modbus-rtu" in str(problem["allowed"])
 
 
 @pytest.mark.parametrize(
@@ -339,12 +398,19 @@ def test_what_is_no_settings_file_is_said_so(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, "#" * MAX_BYTES)).limits == default_settings().limits
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_said_so(tmp_path: Path) -> None:
-    path = write(tmp_path, "")
-    path.chmod(0)
-    with pytest.raises(SettingsError, match="Permission denied"):
-        load_settings(path)
+def test_an_unreadable_file_is_said_so() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder), "")
+        path.chmod(0)
+        Path(folder).chmod(0o755)
+        user = os.geteuid()
+        if user == 0:  # root may read everything
+            os.seteuid(_NOBODY)
+        try:
+            with pytest.raises(SettingsError, match="Permission denied"):
+                load_settings(path)
+        finally:
+            os.seteuid(user)
 
 
 def test_the_state_directory(tmp_path: Path) -> None:

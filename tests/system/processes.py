@@ -3,6 +3,7 @@
 Every process is ended by its own pid, whatever happens; the simulator also ends by itself. Judges nothing.
 """
 
+import fcntl
 import json
 import os
 import resource
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import tty
@@ -42,7 +44,7 @@ PREPARATIONS = 5
 SESSION_STATES = tuple(state.value for state in SessionState)
 GENTLE: dict[str, Any] = {
     "name": "gentle",
-    "step": [{"zone": ZONE, "plate_degc": 20.0, "hold_s": 80.0, "rewarm_s": 5.0, "glide": True}],
+    "step": [{"zone": ZONE, "plate_degc": 22.0, "hold_s": 80.0, "rewarm_s": 5.0, "glide": True}],
 }
 """A plate that is reached in seconds from room temperature and that warm skin keeps the drive busy at."""
 
@@ -72,15 +74,28 @@ def cryodevice(*arguments: object, within_s: float = 20.0, **environment: str) -
     )
 
 
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Child(AbstractContextManager["Child"]):
     """One process of ours. Its output goes to files, so that a reader that is slow or gone never holds it up."""
 
-    def __init__(self, arguments: list[str], directory: Path, name: str) -> None:
+    def __init__(
+        self, arguments: list[str], directory: Path, name: str, terminal: int = -1, **environment: str
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.out, self.err = directory / f"{name}.out", directory / f"{name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=ENVIRONMENT, cwd=ROOT
+                arguments,
+                stdin=subprocess.DEVNULL if terminal < 0 else terminal,
+                stdout=out,
+                stderr=err,
+                env=ENVIRONMENT | environment,
+                cwd=ROOT,
+                start_new_session=True,  # no terminal, wherever the tests run, but the one it is given
+                preexec_fn=None if terminal < 0 else _take_terminal,  # noqa: PLW1509  # one system call
             )
 
     @property
@@ -118,8 +133,9 @@ class Child(AbstractContextManager["Child"]):
 class Wand(Child):
     """``firmware-sim serve`` on a pty, and the hand that holds it."""
 
-    def __init__(self, directory: Path, seed: int = 1, *, tcp: bool = False) -> None:
-        line = ["--serial-tcp", "127.0.0.1:0"] if tcp else ["--serial", "auto"]
+    def __init__(self, directory: Path, seed: int = 1, *, tcp: bool = False, serial: bool = True) -> None:
+        line = ["--serial-tcp", "127.0.0.1:0"] if tcp else []
+        line += ["--serial", "auto"] if serial or not tcp else []
         end = ["--duration", str(WAND_LIVES_S), "--exit-with-parent"]
         arguments = [*FIRMWARE_SIM, "serve", *line, "--control", "127.0.0.1:0", "--seed", str(seed), *end]
         super().__init__(arguments, directory, "wand")
@@ -233,11 +249,18 @@ class Daemon(Child):
 
     _count = 0
 
-    def __init__(self, config: Path, state_dir: Path, program: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        config: Path,
+        state_dir: Path,
+        program: list[str] | None = None,
+        terminal: int = -1,
+        **environment: str,
+    ) -> None:
         Daemon._count += 1
         arguments = [*(program or [*CRYODEVICE, "run"]), "--config", str(config)]
         self.config, self.state_dir = config, state_dir
-        super().__init__(arguments, config.parent, f"daemon-{Daemon._count}")
+        super().__init__(arguments, config.parent, f"daemon-{Daemon._count}", terminal, **environment)
         with suppress(OSError):
             resource.prlimit(self.pid, resource.RLIMIT_CPU, (DAEMON_CPU_S, DAEMON_CPU_S))
 
@@ -374,16 +397,24 @@ class Bed:
         assert after["drive_on_since_s"] is None, after
         assert after["drive_off_at_s"] == before["drive_off_at_s"], "current flowed again"
 
-    def restart_daemon(self) -> Daemon:
+    def restart_daemon(self, **environment: str) -> Daemon:
         """A new daemon on the same settings and state, after the one before has ended."""
         assert not self.daemon.running
-        self.daemon = Daemon(self.daemon.config, self.daemon.state_dir)
+        self.daemon.end()
+        self.daemon = Daemon(self.daemon.config, self.daemon.state_dir, **environment)
         return self.daemon
 
 
 @contextmanager
 def bed(
-    directory: Path, *, seed: int = 1, relayed: bool = False, program: list[str] | None = None, **sections: Any
+    directory: Path,
+    *,
+    seed: int = 1,
+    relayed: bool = False,
+    program: list[str] | None = None,
+    terminal: int = -1,
+    environment: dict[str, str] | None = None,
+    **sections: Any,
 ) -> Iterator[Bed]:
     """Start a wand, a relay if asked for, and a daemon on it; end all of them, whatever happens."""
     with Wand(directory, seed) as wand:
@@ -393,7 +424,7 @@ def bed(
             state_dir = directory / "state"
             port = relay.port if relay else wand.port
             config = write_settings(directory / "cryodevice.toml", port, state_dir, **sections)
-            daemons = Bed(directory, wand, Daemon(config, state_dir, program), relay)
+            daemons = Bed(directory, wand, Daemon(config, state_dir, program, terminal, **(environment or {})), relay)
             yield daemons
         finally:
             if daemons is not None:

@@ -89,15 +89,16 @@ def _demos_finish_and_publish(mosquitto, log, held) -> None:
     subscriber = held(listen(mosquitto, "-t", "cryodevice/#", out=log))
     first = held(demo("--duration", "20", "--broker", f"mqtt://127.0.0.1:{mosquitto}"))
     second = held(demo("--duration", "20", "--link", "tcp", "--seed", "2"))
-    said = first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]
-    assert (first.returncode, second.returncode) == (0, 0), said
+    third = held(demo("--duration", "20", "--link", "modbus-tcp"))
+    said = [child.communicate(timeout=60)[0] for child in (first, second, third)]
+    assert (first.returncode, second.returncode, third.returncode) == (0, 0, 0), said
     for text in said:
         assert text.count("SIMULATED") > 10
         assert "treatment complete" in text
         assert "mosquitto_sub" in text
         for state in ("precool", "applying", "rewarming"):
             assert f"SIMULATED  {state}" in text
-    again = held(demo("--duration", "20"))
+    again = held(demo("--duration", "20", "--link", "modbus-rtu"))
     late = held(listen(mosquitto, "-t", "cryodevice/#", "--retained-only", "-W", "2"))
     retained = late.communicate(timeout=10)[0]
     assert {line.split(" ")[2].rsplit("/", 1)[1] for line in retained.splitlines()} >= {

@@ -222,6 +222,7 @@ CASES: dict[str, Case] = {
     "tip": Case(hand(tip=False)),
     "trigger": Case(hand(trigger=False)),
     "contact_in_precool": Case(hand(contact=True), to_precool),
+    "contact_contradicted": Case(both(disturb(contact_dead=True), hand(contact=True)), Rig.to_lifted, budget_s=0.2 + 0.5 + REACTION_S),  # a slow sensor is *not available* after two of its periods of 100 ms
     "sensor_invalid": Case(both(ALONE, disturb(plate_a_open=True))),
     "plate_under_floor": Case(plate(-5.0)),
     "plate_under_setpoint": Case(plate(-3.2)),
@@ -232,7 +233,7 @@ CASES: dict[str, Case] = {
     "sink_sensor": Case(both(ALONE, disturb(sink_lost=True))),
     "sink_trip": Case(sink_at(52.0)),
     "sink_warm": Case(sink_at(47.0)),
-    "fan": Case(disturb(fan_stalled=True), wait_s=0.6),
+    "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
     "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),

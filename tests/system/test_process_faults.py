@@ -15,6 +15,7 @@ import pytest
 from tests.system.faults import ENDINGS, FAULTS, THROUGH_DAEMON_S, Fault, Reaction, bed_for, check, react
 from tests.system.processes import Bed, bed, cryodevice
 
+TOLD_EXIT_S = 2.0
 SAFE_EXIT_S = 3.0
 """Within this a daemon that is told to end has ended, also when nothing answers it any more."""
 
@@ -89,7 +90,7 @@ def deaf(bed: Bed) -> None:
 
 
 def told_to_end(bed: Bed) -> None:
-    assert bed.daemon.wait(SAFE_EXIT_S) == 0, bed.daemon.said()
+    assert bed.daemon.wait(TOLD_EXIT_S) == 0, bed.daemon.said()
     why = bed.daemon.event("session_ended")["why"]
     assert why in {"stopped by SIGTERM", "stopped by SIGINT"}
     truth = bed.wand.truth()
@@ -194,7 +195,12 @@ def test_every_fault_and_ending_has_its_aftermath() -> None:
     assert set(THEN) == set(ALL)
 
 
-@pytest.mark.parametrize("name", ALL)
+ROWS = {"daemon stopped (SIGSTOP)": "D02", "event loop blocked": "D03", "SIGTERM": "D12"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.req(ROWS[name])) if name in ROWS else name for name in ALL]
+)
 def test_drive_is_off_in_time_and_stays_off(
     runs: Runs, name: str, record_property: Callable[[str, object], None]
 ) -> None:
@@ -204,6 +210,7 @@ def test_drive_is_off_in_time_and_stays_off(
     check(reaction, ALL[name])
 
 
+@pytest.mark.req("D13")
 @pytest.mark.parametrize("after_s", DEAD_LINE_S)
 def test_sigterm_with_a_dead_line_ends_in_time_and_says_the_wand_was_not_seen_safe(runs: Runs, after_s: float) -> None:
     code, took, said = runs[str(after_s)].result()

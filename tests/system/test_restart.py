@@ -109,6 +109,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         yield {name: pool.submit(story, root / name) for name, story in STORIES.items()}
 
 
+@pytest.mark.req("D01")
 def test_after_kill_9_no_cooling_resumes_and_the_session_is_ended_with_its_reason(told: Told) -> None:
     seen = told["crash"].result()
     assert (seen["ended"]["message"], seen["ended"]["why"]) == ("daemon restart", "daemon restart")

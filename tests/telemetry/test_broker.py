@@ -1,6 +1,7 @@
 """The embedded broker: on loopback, gone when its parent is, back when it dies, and plain about what is wrong."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -37,7 +38,10 @@ def alive(pid: int) -> bool:
 
 def addresses(pid: int) -> set[str]:
     """Addresses the process listens on, from /proc: little-endian hexadecimal of IPv4, or all of IPv6."""
-    sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a broker opens and closes other files meanwhile
+            sockets.add(str(link.readlink()))
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text(encoding="utf-8").splitlines()[1:]:

@@ -438,6 +438,7 @@ async def test_the_last_events_and_offline_are_sent_before_the_goodbye(
     await asyncio.wait({publisher.task})
     assert time.monotonic() - begun < 1.0
     await until(lambda: listener.of("status")[-1] == "offline")
+    assert listener.of("link")[-1] == "down"
     assert [json.loads(line)["seq"] for line in listener.of("event")] == [1, 2, 3, 4, 5]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cryodevice.errors import WireError
 from cryodevice.wire import registers
-from cryodevice.wire.registers import FIELDS, IDENTITY, ORDER, STATUS, Access, Field, pack, unpack
+from cryodevice.wire.registers import FIELDS, IDENTITY, ORDER, STATUS, Access, Field, layout, pack, unpack
 
 BLOCKS = [
     pytest.param(IDENTITY, registers.IDENTITY_BASE, registers.IDENTITY_COUNT, id="identity"),
@@ -138,6 +138,18 @@ def test_every_block_comes_back(
 ) -> None:  # a column of the table, not a fixture
     words = data.draw(st.lists(st.integers(0, 0xFFFF), min_size=count, max_size=count))
     assert pack(block, unpack(block, words)) == words
+    assert layout(block).write(layout(block).read(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("plate_a_degc", -327.68), ("fan_rpm", 65535), ("plate_a_degc", math.nan), ("sequence", None), ("sequence", -1)],
+)
+def test_a_block_is_written_whole_or_not_at_all(name: str, value: float | None) -> None:
+    good: list[float | None] = [0] * len(STATUS)
+    good[layout(STATUS).names.index(name)] = value
+    with pytest.raises(WireError, match=name):
+        layout(STATUS).write(good)
 
 
 @pytest.mark.parametrize("count", [0, 31, 33])

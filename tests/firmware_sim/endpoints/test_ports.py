@@ -210,6 +210,32 @@ async def test_a_link_made_by_another_since_is_left_alone(bench: Any, tmp_path: 
     assert str(link.readlink()) == "/dev/null"
 
 
+async def test_a_link_in_use_is_refused_and_left_as_it_is(bench: Any, tmp_path: Any) -> None:
+    link = tmp_path / "wand"
+    (tmp_path / "other").symlink_to(tmp_path)
+    async with PtyPort(SerialSlave(bench.firmware), lambda: None, link) as port:
+        for path in (link, tmp_path / "other" / "wand"):
+            before = open_descriptors()
+            with pytest.raises(PortUnavailableError, match="running"):
+                async with PtyPort(SerialSlave(bench.firmware), lambda: None, path):
+                    pass
+            assert open_descriptors() == before
+        assert str(link.readlink()) == port.device
+        async with PtyPort(SerialSlave(bench.firmware), lambda: None, tmp_path / "another"):
+            assert str(link.readlink()) == port.device
+    async with PtyPort(SerialSlave(bench.firmware), lambda: None, link) as port:
+        assert str(link.readlink()) == port.device
+
+
+async def test_a_link_to_anything_but_a_pty_is_left_alone(bench: Any, tmp_path: Any) -> None:
+    link = tmp_path / "wand"
+    link.symlink_to("/dev/null")
+    with pytest.raises(PortUnavailableError, match="another path"):
+        async with PtyPort(SerialSlave(bench.firmware), lambda: None, link):
+            pass
+    assert str(link.readlink()) == "/dev/null"
+
+
 @pytest.mark.parametrize("where", ["file", "nowhere/wand"])
 async def test_a_link_that_cannot_be_made_is_a_clear_error(bench: Any, tmp_path: Any, where: Any) -> None:
     (tmp_path / "file").write_text("mine")

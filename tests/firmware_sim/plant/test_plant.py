@@ -258,6 +258,18 @@ def test_each_disturbance_shows_and_only_while_it_lasts(name: str) -> None:
     assert look(sample, plant.truth()) != expected
 
 
+def test_a_dead_contact_sensor_denies_a_contact_that_infra_red_cannot_see_through() -> None:
+    plant = cooling(2.0)
+    plant.contact = True
+    plant.advance(1.0)
+    assert plant.sample().contact
+    plant.disturbances.contact_dead = True
+    plant.advance(1.0)
+    sample = plant.sample()
+    assert (sample.contact, sample.skin_ir_degc) == (False, None)
+    assert plant.truth().contact_s["forehead"] == pytest.approx(2.0)
+
+
 def test_a_welded_relay_conducts_what_the_bridge_gives() -> None:
     plant = cooling(2.0)
     plant.relay_closed = False
@@ -279,7 +291,7 @@ def test_a_stuck_bridge_still_needs_the_relay() -> None:
 
 def test_every_disturbance_is_off_by_default_and_has_a_test() -> None:
     assert all(not getattr(Disturbances(), field.name) for field in fields(Disturbances))
-    assert {field.name for field in fields(Disturbances)} == {*EFFECTS, "relay_welded"}
+    assert {field.name for field in fields(Disturbances)} == {*EFFECTS, "relay_welded", "contact_dead"}
 
 
 def test_a_frozen_channel_repeats_itself_to_the_last_digit() -> None:

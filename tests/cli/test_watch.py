@@ -1,0 +1,147 @@
+"""``cryodevice watch`` on a real daemon: in a pipe, as JSON, on a terminal, over restarts, stopped, and without any."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.system.processes import CRYODEVICE, ENVIRONMENT, ROOT, Daemon, Wand, bed, cryodevice, until, write_settings
+from tests.system.unprivileged import IS_ROOT, open_place, unprivileged
+
+
+class Watcher:
+    """One ``cryodevice watch`` and what it has printed so far."""
+
+    def __init__(self, config, *arguments, terminal: bool = False):
+        line = [*CRYODEVICE, "watch", "--config", str(config), *arguments]
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        environment = ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+        self.process = subprocess.Popen(
+            line, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=environment, cwd=ROOT
+        )
+        os.close(theirs)
+        self._ours, self.text = ours, ""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        while select.select([self._ours], [], [], 30)[0]:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.text += data.decode(errors="replace")
+
+    def lines(self):
+        return self.text.splitlines()
+
+    def until(self, says: str, within_s: float = 10.0):
+        until(lambda: says in self.text, within_s, says, lambda: self.text[-2000:])
+
+    def end(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        errors = self.process.communicate(timeout=10)[1].decode()
+        return self.process.returncode, errors
+
+
+@contextmanager
+def watcher(config, *arguments, **how):
+    found = Watcher(config, *arguments, **how)
+    try:
+        yield found
+    finally:
+        found.process.kill()
+        found.process.wait()
+        found._thread.join(5)
+        os.close(found._ours)
+        found.process.stderr.close()
+
+
+@pytest.mark.timeout(90)
+def test_it_follows_a_daemon_in_every_form_through_a_restart_until_ctrl_c(tmp_path):
+    with bed(tmp_path) as testbed:
+        config = testbed.daemon.config
+        testbed.daemon.until_permit()
+        with watcher(config) as plain, watcher(config, "--json") as as_json, watcher(config, terminal=True) as picture:
+            plain.until("permit yes")
+            picture.until("SIMULATED wand")
+            until(lambda: len(as_json.lines()) >= 2, 10, "two objects", lambda: as_json.text)
+            testbed.wand.hand(estop=True)
+            plain.until("lockout: ")
+            picture.until("LOCKED")
+            assert all(line[:4].isdecimal() and line[19] == "Z" for line in plain.lines()), plain.text
+            testbed.daemon.send(signal.SIGTERM)
+            testbed.daemon.wait(10)
+            for seen in (plain, picture):
+                seen.until("the daemon has ended; waiting for it")
+            until(lambda: '"connected": false' in as_json.text, 10, "no daemon", lambda: as_json.text[-500:])
+            ended_at = len(plain.text)
+            testbed.restart_daemon().until(lambda status: status["claimed"], 20, "claimed")
+            until(lambda: "permit no" in plain.text[ended_at:], 10, "the daemon is back", lambda: plain.text)
+            told = [json.loads(line) for line in as_json.lines()[:-1]]
+            assert {tuple(line) for line in told} == {("at", "connected", "why", "status", "events", "events_missed")}
+            assert told[0]["status"]["permit"] is True
+            kinds = [event["kind"] for line in told for event in line["events"]]
+            assert "lockout" in kinds
+            assert "daemon_stopping" in kinds, "the last words are heard as well"
+            for seen in (plain, as_json, picture):
+                assert seen.end() == (0, ""), seen.text[-1000:]
+
+
+@pytest.mark.timeout(60)
+def test_a_stopped_watcher_and_a_stopped_daemon_are_each_noticed_by_the_other_only(tmp_path):
+    with ExitStack() as stack:
+        testbed = stack.enter_context(bed(tmp_path))
+        testbed.daemon.until_permit()
+        plain = stack.enter_context(watcher(testbed.daemon.config))
+        plain.until("permit yes")
+        plain.process.send_signal(signal.SIGSTOP)
+        before, began_s = testbed.daemon.status(), time.monotonic()
+        time.sleep(1.5)
+        after, took_s = testbed.daemon.status(), time.monotonic() - began_s
+        assert after["ticks"] - before["ticks"] > 20 * took_s / 2, "the loop has been slowed"
+        assert after["permit"]
+        plain.process.send_signal(signal.SIGCONT)
+        testbed.wand.hand(estop=True)
+        plain.until("lockout: ")
+        testbed.daemon.send(signal.SIGSTOP)
+        plain.until("the daemon hangs; waiting for it")
+        testbed.daemon.send(signal.SIGCONT)
+        until(lambda: plain.text.count("permit no") >= 1, 10, "the daemon is back", lambda: plain.text)
+        assert plain.end() == (0, "")
+
+
+def test_without_a_daemon_it_says_so(tmp_path):
+    config = write_settings(tmp_path / "c.toml", "/nowhere", tmp_path / "state")
+    for words in (["watch"], ["watch", "--json"]):
+        done = cryodevice(*words, "--config", config)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert "no daemon answers" in done.stderr
+        assert "is the daemon running" in done.stderr
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
+def test_another_user_is_refused_in_a_sentence():
+    with open_place() as place, Wand(place / "wand") as wand:
+        config = write_settings(place / "c.toml", wand.port, place / "state")
+        with Daemon(config, place / "state") as daemon:
+            daemon.until(lambda status: status["claimed"], 20, "claimed")
+            assert (place / "state").stat().st_mode & 0o777 == 0o700
+            assert (place / "state" / "control.sock").stat().st_mode & 0o777 == 0o600
+            refusals = [unprivileged(*words, "--config", config) for words in (["status"], ["stop"], ["watch"])]
+            (place / "state").chmod(0o755)
+            refusals += [unprivileged(*words, "--config", config) for words in (["status"], ["stop"])]
+            assert daemon.status()["claimed"]
+    for done in refusals:
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert "listens to its own user only: run this command as that user, or as root" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,36 @@
+"""Tests that go by the clock run one after another; those that only reckon may run beside them (``make test``).
+
+A new test goes by the clock until its folder or file is named here.
+"""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+RECKONING = (
+    "bioheat",
+    "device",
+    "docs",
+    "firmware_sim/firmware",
+    "firmware_sim/plant",
+    "records",
+    "safety",
+    "settings",
+    "system/test_blind_spots.py",
+    "system/test_idle_contact.py",
+    "system/test_interlock_rows.py",
+    "system/test_stories.py",
+    "treatment",
+    "wire",
+)
+"""Folders and files whose tests need no clock, no port and no process of their own."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        place = item.path.relative_to(ROOT).as_posix()
+        if not any(place == name or place.startswith(f"{name}/") for name in RECKONING):
+            item.add_marker(pytest.mark.xdist_group("clock"))

@@ -1,0 +1,211 @@
+"""Process and time, D01 to D21, and identity, X01 to X06: every row of the fault matrix and how it is shown, once.
+
+A row has an id, a fault, what must be true, a budget where something is timed, and ``once``, which shows it in a
+directory of its own. ``make test`` runs each row once, ``make campaign`` twenty times; docs/evidence/process.md.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.system import failpoint_rows as failpoints
+from tests.system import process_acts as acts
+from tests.system.faults import THROUGH_DAEMON_S, WITHOUT_DAEMON_S
+from tests.system.processes import FAULTY_DAEMON, Bed, bed
+
+Shown = float | None
+Once = Callable[[Path, int], Shown]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row.
+
+    Args:
+        id: Of the matrix; a letter after it tells variants apart.
+        fault: What goes wrong.
+        must: What must then be true.
+        once: Shows it; the seconds it took where ``budget_s`` bounds them.
+        budget_s: From the fault to drive zero, or what ``timed`` says; None where nothing is timed.
+        timed: What is timed, if not the time to drive zero.
+        elsewhere: The test that shows it in ``make test``, where that is another file's; or ``CAMPAIGN``.
+        alone: It needs the machine for itself.
+    """
+
+    id: str
+    fault: str
+    must: str
+    once: Once
+    budget_s: float | None = None
+    timed: str = ""
+    elsewhere: str = ""
+    alone: bool = False
+
+
+def cooling(act: Callable[[Bed], Shown], *, fault: str = "", **how: Any) -> Once:
+    """Show an act on a bed of its own that cools a plate on skin; ``fault`` is what SIGUSR1 does to the daemon."""
+
+    def once(directory: Path, seed: int) -> Shown:
+        made = dict(how)
+        if fault:
+            made |= {"program": FAULTY_DAEMON, "environment": {"CRYODEVICE_TESTS_FAULT": fault}}
+        with bed(directory, seed=seed + 1, **made) as testbed:
+            testbed.to_cooling()
+            return act(testbed)
+
+    return once
+
+
+def on_a_terminal(directory: Path, seed: int) -> Shown:
+    """The daemon on a terminal of its own, which then hangs up."""
+    ours, its = os.openpty()
+    try:
+        with bed(directory, seed=seed + 1, terminal=its) as testbed:
+            os.close(its)
+            testbed.notes["terminal"] = ours
+            testbed.to_cooling()
+            return acts.terminal_gone(testbed)
+    except BaseException:
+        for descriptor in (ours, its):
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue
+        raise
+
+
+CAMPAIGN = "campaign only"
+FAULT_FILE = "tests/system/test_process_faults.py"
+AFTER = "trip; nothing cools again by itself; "
+PROCESS = (
+    Row(
+        "D01",
+        "kill -9",
+        AFTER + "the next start is idle once reset, the session ended, 3 s added",
+        cooling(acts.killed),
+        WITHOUT_DAEMON_S,
+        elsewhere="tests/system/test_restart.py",
+    ),
+    Row(
+        "D02",
+        "SIGSTOP for 10 s, SIGCONT",
+        AFTER + "on waking it sees the trip and renews no lease",
+        cooling(partial(acts.stopped_for, 10.0)),
+        WITHOUT_DAEMON_S,
+        elsewhere=FAULT_FILE,
+    ),
+    Row(
+        "D03",
+        "event loop stalled for 3 s",
+        AFTER + "the stack of what stalls it is in the log",
+        cooling(acts.stalled, fault="block"),
+        WITHOUT_DAEMON_S,
+        elsewhere=FAULT_FILE,
+    ),
+    Row(
+        "D04",
+        "control task deadlocked",
+        AFTER + "noticed after 2 s, the daemon ends with 1, the session with its reason",
+        cooling(acts.deadlocked, fault="deadlock"),
+        WITHOUT_DAEMON_S,
+    ),
+    Row(
+        "D04b",
+        "control task deadlocked, then SIGTERM",
+        AFTER + "the daemon ends all the same",
+        cooling(acts.deadlocked_and_told_to_end, fault="deadlock"),
+        WITHOUT_DAEMON_S,
+    ),
+    Row(
+        "D05",
+        "uncaught exception in a task",
+        "a stop is sent; exit 1; the session ended with its reason in log and ledger",
+        cooling(acts.failed, fault="block"),
+        0.2,
+    ),
+    Row("D06", "garbage collected for 200 ms", "held, named, gone on from", cooling(acts.pause_held, fault="gc-200")),
+    Row(
+        "D06b",
+        "garbage collected for 300 ms",
+        "no trip, nothing locked; a session that ended did so in order",
+        cooling(acts.pause_within_the_lease, fault="gc-300"),
+    ),
+    Row(
+        "D06c",
+        "garbage collected for longer than the lease",
+        AFTER + "the stack is in the log",
+        cooling(acts.stalled, fault="gc-900"),
+        WITHOUT_DAEMON_S,
+    ),
+    Row(
+        "D07",
+        "three threads that hog the interpreter",
+        "no trip, nothing locked",
+        cooling(acts.hogged_threads, fault="hog"),
+    ),
+    Row(
+        "D08", "four processes that hog two cores", "no trip, nothing locked", cooling(acts.hogged_machine), alone=True
+    ),
+    Row(
+        "D09",
+        "no memory left (RLIMIT_AS)",
+        "drive off, exit not 0, restart as after D01",
+        cooling(acts.out_of_memory, fault="hoard"),
+        acts.HOARDED_S + WITHOUT_DAEMON_S,
+    ),
+    Row(
+        "D11",
+        "descriptors exhausted (RLIMIT_NOFILE 64)",
+        "the line stands, further clients are told so, no trip",
+        cooling(acts.no_descriptors),
+    ),
+    Row(
+        "D12",
+        "SIGTERM in cooling",
+        "stop, seen safe, written, exit 0 within 2 s",
+        cooling(acts.told_to_end),
+        THROUGH_DAEMON_S,
+        elsewhere=FAULT_FILE,
+    ),
+    Row(
+        "D13",
+        "SIGTERM on a dead line",
+        "exit 1; the lease has the drive",
+        cooling(acts.told_to_end_on_a_dead_line, relayed=True),
+        3.0,
+        timed="exit",
+        elsewhere=FAULT_FILE,
+    ),
+    Row(
+        "D14",
+        "SIGHUP to a service in cooling",
+        "reload refused and said in the log; cooling without a break",
+        cooling(acts.reload_refused),
+    ),
+    Row(
+        "D14b",
+        "the terminal of the daemon hangs up",
+        "ends in order, the session with its reason, exit 0",
+        on_a_terminal,
+        THROUGH_DAEMON_S,
+    ),
+)
+BROKEN = tuple(
+    Row(
+        f"D15 {name} {act}",
+        {"raise": "an exception at ", "kill": "kill -9 at "}[act] + f"`{name}`",
+        "goes on cooling, nothing durable lost at a kill -9 after it"
+        if act == "raise" and where.survives
+        else "nothing cools again by itself; the session over with its reason; no dose lost",
+        failpoints.broken(name, act),
+        failpoints.budget_s(name, act),
+        elsewhere="" if (number + of_act) % 2 == 0 else CAMPAIGN,
+    )
+    for number, (name, where) in enumerate(failpoints.WHERE.items())
+    for of_act, act in enumerate(failpoints.ACTS)
+)
+"""Every failpoint with every act; in ``make test`` each failpoint with one of them, in turn."""
+ROWS = PROCESS + BROKEN

@@ -1,0 +1,158 @@
+"""What one dead sensor, a short glitch or a quick restart could hide: each story failed before its rule was there."""
+
+import pytest
+
+from cryodevice.quantities import Seconds
+from cryodevice.safety import skin_estimate
+from cryodevice.safety.exposure import Past
+from cryodevice.safety.limits import Zone, limits
+from cryodevice.safety.phases import SessionState
+from cryodevice.treatment.program import Step, Treatment, objections
+from cryodevice.wire.codes import Capability
+from tests.system.rig import Rig
+
+S = SessionState
+CHEEK = Zone.LEFT_CHEEK
+
+
+def dead_contact(**rig) -> Rig:
+    """Plate cold, trigger held, contact sensor dead, and then on the skin."""
+    made = Rig(**rig)
+    made.sim.plant.disturbances.contact_dead = True
+    made.to_lifted()
+    made.sim.plant.contact = True
+    return made
+
+
+def test_a_dead_contact_sensor_hides_no_contact_from_a_wand_with_infra_red():
+    rig = dead_contact()
+    rig.run(30.0)
+    assert rig.core.session.state is S.PAUSED
+    assert rig.withdrawn_by() == "contact_contradicted"
+    assert rig.sim.truth()["drive_off_at_s"] is not None
+    assert not rig.driving
+    true = rig.sim.truth()["contact_s"][CHEEK.value]
+    assert true == pytest.approx(30.0, abs=0.1)
+    assert rig.core.dose.of(CHEEK).contact_s >= true - 0.4, "all but the time infra-red takes to say it sees nothing"
+    assert rig.core.estimate.skin_degc(CHEEK) <= rig.true_skin_degc
+    rig.sim.plant.contact = False
+    rig.until_state(S.LIFTED, 20.0)
+
+
+def test_without_infra_red_a_plate_nobody_feels_is_held_for_a_minute_at_most():
+    rig = Rig()
+    rig.sim.firmware.quirks.capabilities = int(Capability(0xFF) & ~Capability.SKIN_IR)
+    rig.sim.plant.disturbances.contact_dead = True
+    rig.sim.plant.disturbances.skin_ir_lost = True
+    rig.to_lifted()
+    rig.sim.plant.contact = True
+    lifted_at = rig.now
+    rig.until_state(S.STOPPED, 62.0)
+    assert rig.core.session.ended_why == "waited_too_long"
+    assert rig.drive_off_at - lifted_at <= 60.0 + 0.25
+
+
+@pytest.mark.parametrize("silent_ms", range(150, 700, 25))
+def test_a_line_that_is_silent_for_a_moment_never_locks(silent_ms):
+    rig = Rig(seed=silent_ms)
+    rig.to_applying()
+    end = rig.now + silent_ms / 1000.0
+    rig.sim.firmware.quirks.drop_replies = True
+    while rig.now < end:
+        rig.tick()
+    rig.sim.firmware.quirks.drop_replies = False
+    rig.run(1.5)
+    assert rig.core.lockout is None or rig.core.lockout.cause == "wand_tripped", rig.story()
+    assert not rig.driving or rig.core.session.state is S.APPLYING
+
+
+@pytest.mark.parametrize("replies", [1, 2])
+@pytest.mark.parametrize("silent_ticks", [4, 5, 6])
+def test_the_current_of_before_a_stop_is_not_taken_for_current_after_it(replies, silent_ticks):
+    """The trigger is let go, the stop is answered, then the line is silent: that answer is all there is to judge."""
+    rig = Rig()
+    rig.to_applying(5.0)
+    rig.sim.plant.trigger = False
+    rig.until_state(S.PAUSED, 0.2)
+    for _ in range(replies - 1):
+        rig.tick()
+    rig.sim.firmware.quirks.drop_replies = True
+    for _ in range(silent_ticks):
+        rig.tick()
+    rig.sim.firmware.quirks.drop_replies = False
+    rig.run(1.0)
+    assert rig.core.lockout is None, rig.story()
+
+
+def test_a_fan_that_stands_still_is_found_though_the_trigger_is_pulsed():
+    rig = Rig()
+    rig.start()
+    rig.until_state(S.PRECOOL, 5.0)
+    rig.until(lambda: rig.core.fan_still_s == 0.0 and rig.core.leased, 2.0)
+    rig.sim.plant.disturbances.fan_stalled = True
+    for _ in range(8):
+        rig.sim.plant.trigger = True
+        rig.run(1.0)
+        rig.sim.plant.trigger = False
+        rig.run(0.5)
+    assert rig.core.lockout is not None, rig.story()
+    assert rig.core.lockout.cause == "fan"
+
+
+@pytest.mark.parametrize("pulses_s", [0.2, 0.5, 1.0])
+def test_a_fan_that_turns_is_not_blamed_for_a_pulsed_trigger(pulses_s):
+    rig = Rig()
+    rig.start()
+    rig.until_state(S.PRECOOL, 5.0)
+    for _ in range(20):
+        rig.sim.plant.trigger = True
+        rig.run(pulses_s)
+        rig.sim.plant.trigger = False
+        rig.run(0.5)
+    assert rig.core.lockout is None, rig.story()
+
+
+def test_a_mere_pause_between_two_steps_on_one_zone_goes_on_with_the_contact():
+    glide = Step(CHEEK, 12.0, 30.0, 5.0, glide=True)
+    rig = Rig(settings={"step_contact_s": 60.0}, treatment=Treatment("t", (glide, glide)))
+    rig.to_applying()
+    rig.until_state(S.REWARMING, 40.0)
+    touched = rig.core.session.touched_s
+    rig.sim.plant.contact = False
+    rig.until(lambda: rig.core.session.step == 1, 10.0)
+    assert rig.core.session.touched_s >= touched >= 30.0
+
+
+def test_steps_that_run_together_are_refused_by_their_sum():
+    glide = Step(CHEEK, 8.0, 50.0, 29.9, glide=True)
+    (why,) = objections(Treatment("t", (glide, glide)), limits())
+    assert "steps 1 to 2 (left_cheek) are one contact of 100 s" in why
+    apart = Step(CHEEK, 8.0, 50.0, 30.0, glide=True)
+    elsewhere = Step(Zone.FOREHEAD, 8.0, 50.0, 0.0, glide=True)
+    assert objections(Treatment("t", (apart, glide, elsewhere, glide)), limits()) == []
+
+
+@pytest.mark.parametrize("down_s", [0.0, 2.0, 15.0, 60.0, 300.0])
+@pytest.mark.parametrize("plate_degc", [5.0, 12.0])
+def test_after_a_restart_the_estimate_is_not_above_the_skin_that_was_just_cooled(plate_degc, down_s):
+    rig = Rig(treatment=Treatment("t", (Step(CHEEK, plate_degc, 30.0, 60.0),)))
+    rig.to_applying()
+    rig.until_state(S.REWARMING, 40.0)
+    ended = rig.now
+    past = Past(ended, rig.core.dose.session)
+    rig.sim.plant.contact = False
+    rig.sim.advance(down_s)
+    estimate = skin_estimate.resumed((past,), Seconds(ended + down_s))
+    true = rig.sim.truth()["skin_surface_degc"]
+    assert estimate.skin_degc(CHEEK) <= true
+    assert estimate.at_s == ended + down_s
+    assert estimate.skin_degc(CHEEK) >= true - 14.0, "bounded from below, but not absurdly"
+    assert estimate.skin_degc(Zone.NECK) <= skin_estimate.START_UNSEEN_DEGC + 3.0
+
+
+def test_what_ended_long_ago_or_never_was_starts_warm():
+    assert skin_estimate.resumed((), Seconds(5.0)).skin_degc(CHEEK) == skin_estimate.START_DEGC
+    rig = Rig()
+    rig.to_applying(5.0)
+    old = Past(-5000.0, rig.core.dose.session)
+    assert skin_estimate.resumed((old,), Seconds(0.0)).skin_degc(CHEEK) == skin_estimate.START_UNSEEN_DEGC
