@@ -23,6 +23,7 @@ from cryodevice.runtime.failpoints import arm, failpoint
 from cryodevice.runtime.liveness import LoopWatch, freeze_gc, share_interpreter
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
+from cryodevice.runtime.wall_trust import synchronised
 from cryodevice.safety.events import EventKind
 from cryodevice.settings import Settings
 from cryodevice.telemetry.broker import RunningBroker, start_broker
@@ -45,6 +46,8 @@ _WARNINGS = frozenset(
 )
 
 STORE_NAME = "exposure.db"
+CLOCK_LOOK_S = 5.0
+"""How often a wall clock that nobody keeps is looked at again, s (engineering default)."""
 
 
 @dataclass(slots=True)
@@ -171,6 +174,7 @@ async def serve(daemon: Daemon) -> ExitCode:
     loop.on_tick = watch.beat
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
     services: dict[str, Service] = {
+        "clock watch": lambda: _watch_clock(daemon),
         "event log": lambda: _log_events(happened),
         "local socket": LocalSocket(daemon.socket_path, loop.command, lambda: loop.latest, loop.events).serve,
         **daemon.extra,
@@ -197,6 +201,18 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FINE
     _log.error("the wand did not show that it is safe: its lease ends by itself within", lease_ms=loop.config.lease_ms)
     return ExitCode.FAILED
+
+
+async def _watch_clock(daemon: Daemon) -> None:
+    """Once the wall clock is kept, earlier sessions of another boot get the age they have."""
+    if not synchronised():
+        _log.warning("wall clock not synchronised", hint="sessions before this boot do not age until it is: set up NTP")
+        while not synchronised():  # noqa: ASYNC110  # the kernel has nothing to wait on
+            await asyncio.sleep(CLOCK_LOOK_S)
+    known = daemon.store.aged_again()
+    daemon.loop.age(known)
+    _log.info("wall clock synchronised", aged_sessions=len(known))
+    await asyncio.Event().wait()
 
 
 async def _put_away(daemon: Daemon) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryodevice.errors import StoreError
 from cryodevice.records import schema, wal_check
-from cryodevice.records.schema import APPLICATION_ID, SCHEMA_VERSION, StoredSession
+from cryodevice.records.schema import APPLICATION_ID, OLDEST_READ, SCHEMA_VERSION, StoredSession
 from cryodevice.safety.verdict import Lockout
 
 BUSY_S = 1.0
@@ -32,6 +32,7 @@ class Contents:
 
     sessions: tuple[StoredSession, ...] = ()
     lockout: Lockout | None = None
+    version: int = SCHEMA_VERSION
 
 
 def marker(path: Path) -> Path:
@@ -138,6 +139,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def upgrade(path: Path, contents: Contents) -> None:
+    """Bring a ledger that was read to this program's schema, whole or not at all.
+
+    Raises:
+        sqlite3.Error: It cannot be written; the ledger is as it was.
+    """
+    with contextlib.closing(connect(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        schema.upgrade(connection, contents.sessions)
+        connection.execute("COMMIT")
+
+
 def quarantine(path: Path, now: datetime | None = None) -> Path:
     """Put a ledger aside with a timestamp, so that the next start makes a new, empty one. For a service person.
 
@@ -181,11 +194,11 @@ def _read(path: Path) -> Contents:
     with contextlib.closing(
         sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_S)
     ) as connection:
-        _check(connection)
-        return Contents(schema.read_sessions(connection), schema.read_lockout(connection))
+        version = _check(connection)
+        return Contents(schema.read_sessions(connection), schema.read_lockout(connection), version)
 
 
-def _check(connection: sqlite3.Connection) -> None:
+def _check(connection: sqlite3.Connection) -> int:
     found = {
         name: connection.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("application_id", "user_version", "journal_mode")
@@ -194,14 +207,16 @@ def _check(connection: sqlite3.Connection) -> None:
         raise StoreError(
             f"written by a newer cryodevice (schema {found['user_version']}, this one knows {SCHEMA_VERSION})"
         )
-    wanted = {"application_id": APPLICATION_ID, "user_version": SCHEMA_VERSION, "journal_mode": "wal"}
+    version = max(int(found["user_version"]), OLDEST_READ)
+    wanted = {"application_id": APPLICATION_ID, "user_version": version, "journal_mode": "wal"}
     if found != wanted:
         raise StoreError(f"not a sound exposure ledger ({found})")
     problems = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
     if problems != ["ok"]:
         raise StoreError(f"damaged ({'; '.join(map(str, problems))})")
-    if connection.execute("SELECT schema_version FROM meta").fetchall() != [(SCHEMA_VERSION,)]:
+    if connection.execute("SELECT schema_version FROM meta").fetchall() != [(version,)]:
         raise StoreError("damaged (its schema version is missing)")
+    return version
 
 
 def _beside(path: Path) -> tuple[Path, ...]:

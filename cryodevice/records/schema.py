@@ -9,7 +9,7 @@ session's row over its zone rows too). A row whose CRC is wrong makes the whole 
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from sqlite3 import Connection
 from types import MappingProxyType
@@ -20,16 +20,21 @@ from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Clear, Lockout
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDEST_READ = 1
+"""Version 1 said neither whether the wall clock was kept nor whether the wand was a simulated one."""
 APPLICATION_ID = 0x4357_4558
 """``PRAGMA application_id`` of a ledger: "CWEX"."""
 
-TABLES = """
-CREATE TABLE meta (schema_version INTEGER NOT NULL, created_wall_s REAL NOT NULL) STRICT;
+_SESSION_TABLE = """
 CREATE TABLE session (
   session_id TEXT PRIMARY KEY, client TEXT NOT NULL, zone TEXT NOT NULL, coldest_plate_degc REAL,
   started_wall_s REAL NOT NULL, updated_wall_s REAL NOT NULL, boot_id TEXT NOT NULL, updated_boot_s REAL NOT NULL,
-  ended_why TEXT NOT NULL, crc INTEGER NOT NULL) STRICT;
+  ended_why TEXT NOT NULL, synchronised INTEGER NOT NULL, simulated INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT
+"""
+TABLES = f"""
+CREATE TABLE meta (schema_version INTEGER NOT NULL, created_wall_s REAL NOT NULL) STRICT;
+{_SESSION_TABLE};
 CREATE TABLE session_zone (
   session_id TEXT NOT NULL, zone TEXT NOT NULL, contact_s REAL NOT NULL, below_15_s REAL NOT NULL,
   below_10_s REAL NOT NULL, below_4_s REAL NOT NULL, d10_degc_s REAL NOT NULL,
@@ -54,6 +59,8 @@ class StoredSession:
         started_wall_s, updated_wall_s: First and newest record, seconds since 1970 UTC.
         boot_id, updated_boot_s: Boot of the machine that wrote the newest record, and its seconds since that boot.
         ended_why: Empty while the session runs, and still empty if a crash ended it.
+        synchronised: The wall clock was kept by somebody when the newest record was made.
+        simulated: The wand was a simulated one.
     """
 
     session_id: str
@@ -66,6 +73,8 @@ class StoredSession:
     updated_boot_s: float
     ended_why: str
     exposure: Mapping[Zone, ZoneExposure]
+    synchronised: bool = False
+    simulated: bool = False
 
     @property
     def contact_s(self) -> float:
@@ -101,6 +110,8 @@ def session_rows(stored: StoredSession) -> SessionRows:
         _text(stored.boot_id),
         _number(stored.updated_boot_s, "updated_boot_s"),
         _text(stored.ended_why),
+        int(stored.synchronised),
+        int(stored.simulated),
     )
     return SessionRows((*head, _crc(head, *zones)), zones)
 
@@ -129,7 +140,7 @@ def lockout_row(lockout: Lockout | None, wall_s: float) -> tuple[Value, ...]:
 def write_session(connection: Connection, rows: SessionRows) -> None:
     """Put a session in place of what the ledger held of it, inside the caller's transaction."""
     connection.execute("DELETE FROM session_zone WHERE session_id = ?", rows.session[:1])
-    connection.execute("INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?,?,?)", rows.session)
+    connection.execute("INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows.session)
     connection.executemany("INSERT INTO session_zone VALUES (?,?,?,?,?,?,?,?,?)", rows.zones)
 
 
@@ -138,8 +149,18 @@ def write_lockout(connection: Connection, row: tuple[Value, ...]) -> None:
     connection.execute("INSERT INTO lockout VALUES (NULL,?,?,?,?,?,?,?,?,?,?)", row)
 
 
+def upgrade(connection: Connection, sessions: Iterable[StoredSession]) -> None:
+    """Put what a ledger of version 1 held into tables of this version, inside the caller's transaction."""
+    connection.execute("DROP TABLE session")
+    connection.execute(_SESSION_TABLE)
+    for session in sessions:
+        write_session(connection, session_rows(session))
+    connection.execute("UPDATE meta SET schema_version = ?", (SCHEMA_VERSION,))
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
 def read_sessions(connection: Connection) -> tuple[StoredSession, ...]:
-    """Every session, in the order of their newest records.
+    """Every session, in the order of their newest records; of a ledger of version 1 too.
 
     Raises:
         StoreError: A row is damaged.
@@ -192,6 +213,7 @@ def _session(row: tuple[Value, ...], zones: list[tuple[Value, ...]]) -> StoredSe
         float(row[7] or 0.0),
         str(row[8]),
         MappingProxyType(exposure),
+        *(bool(flag) for flag in row[9:-1]),
     )
 
 

@@ -58,14 +58,14 @@ def altered(bench: Bench, statement: str) -> None:
 
 def test_a_newer_schema_locks(bench: Bench) -> None:
     filled(bench)
-    altered(bench, "PRAGMA user_version=2")
-    assert_locked(bench, "written by a newer cryodevice (schema 2, this one knows 1)")
+    altered(bench, "PRAGMA user_version=3")
+    assert_locked(bench, "written by a newer cryodevice (schema 3, this one knows 2)")
 
 
 def test_a_newer_schema_still_in_the_log_locks_and_stays_there(bench: Bench) -> None:
     filled(bench)
     connection = sqlite3.connect(bench.path)
-    connection.execute("PRAGMA user_version=2")
+    connection.execute("PRAGMA user_version=3")
     kept = files(bench)
     connection.close()
     for name, content in kept.items():
