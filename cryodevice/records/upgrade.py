@@ -17,11 +17,7 @@ from cryodevice.records.schema import APPLICATION_ID, SCHEMA_VERSION
 Step = Callable[[sqlite3.Connection], None]
 
 
-def _who_wrote(connection: sqlite3.Connection) -> None:
-    connection.execute("ALTER TABLE meta ADD COLUMN written_by TEXT NOT NULL DEFAULT ''")
-
-
-STEPS: Mapping[int, Step] = {1: _who_wrote}
+STEPS: Mapping[int, Step] = {1: schema.say_clock_and_wand, 2: schema.say_who_wrote}
 """From each older schema to the next. A step that changes rows checks their CRC and makes a new one."""
 
 
@@ -41,6 +37,8 @@ def bring_up(path: Path) -> Path | None:
         return None
     with ledger_file.said_of(path), ledger_file.connect_to_read(path) as connection:
         ledger_file.check(connection, version)
+        schema.read_sessions(connection)
+        schema.read_lockout(connection)
     copy = _copy(path, version)
     with contextlib.closing(ledger_file.connect(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -48,9 +46,6 @@ def bring_up(path: Path) -> Path | None:
             STEPS[number](connection)
         connection.execute("UPDATE meta SET schema_version = ?", (SCHEMA_VERSION,))
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        with ledger_file.said_of(path):  # a damaged row ends it here: nothing has been committed
-            schema.read_sessions(connection)
-            schema.read_lockout(connection)
         connection.execute("COMMIT")
     return copy
 
