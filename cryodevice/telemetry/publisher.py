@@ -165,6 +165,7 @@ class Publisher:
 
     async def _publish(self, connection: Connection) -> None:
         send = partial(self._send, connection)
+        turn: asyncio.Future[None] | None = None
         try:
             await self._feed.birth(send)
             self._connections += 1
@@ -172,9 +173,10 @@ class Publisher:
             _log.info("mqtt connected", broker=self.health.broker, protocol=self._choice.version)
             while not connection.lost:
                 self._on_turn()
-                await self._feed.round(send)
+                turn = asyncio.ensure_future(self._feed.round(send))
+                await asyncio.shield(turn)
         except asyncio.CancelledError:
-            await self._farewell(connection)
+            await self._farewell(connection, turn)
             raise
         raise aiomqtt.MqttError(f"the broker closed the connection: {connection.why_lost}")
 
@@ -193,11 +195,13 @@ class Publisher:
             self._refused += 1
             self._note(aiomqtt.MqttError(f"{message.topic}: {refusal}"))
 
-    async def _farewell(self, connection: Connection) -> None:
+    async def _farewell(self, connection: Connection, turn: "asyncio.Future[None] | None") -> None:
         """Last events, link down, ``offline``, goodbye. Too slow a broker publishes the last will: the same word."""
 
         async def say() -> None:
             with contextlib.suppress(aiomqtt.MqttError):
+                if turn is not None:
+                    await turn  # what is on its way is not sent a second time
                 await self._feed.backlog(partial(self._send, connection))
                 await self._send(connection, Message(Topic.LINK, DOWN.encode()))
                 await self._send(connection, Message(Topic.STATUS, OFFLINE.encode()))
@@ -206,6 +210,7 @@ class Publisher:
         goodbye = asyncio.ensure_future(say())
         await asyncio.wait({goodbye}, timeout=FAREWELL_S)
         goodbye.cancel()
+        await asyncio.gather(goodbye, *filter(None, (turn,)), return_exceptions=True)
 
     def _note(self, problem: Exception) -> None:
         said = f"{type(problem).__name__}: {problem}"

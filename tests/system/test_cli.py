@@ -93,7 +93,7 @@ def test_a_session_from_the_command_line(tmp_path):
         'name = "gentle"\n[[step]]\n' + "".join(f"{name} = {json.dumps(value)}\n" for name, value in step.items())
     )
     too_cold = tmp_path / "cold.toml"
-    too_cold.write_text(treatment.read_text().replace("plate_degc = 20.0", "plate_degc = 1.0"))
+    too_cold.write_text(treatment.read_text().replace(f"plate_degc = {step['plate_degc']}", "plate_degc = 1.0"))
     nonsense = tmp_path / "nonsense.toml"
     nonsense.write_text('name = "x"\n[[step]]\nzone = "lips"\nplate_degc = 8.0\nhold_s = 5\n')
     with bed(tmp_path) as testbed:
