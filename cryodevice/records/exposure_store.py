@@ -91,6 +91,7 @@ class SqliteExposureStore:
         """
         if self._lock is not None:
             raise StoreError(f"{self._path} is already open", path=str(self._path))
+        self._boot()  # the kernel's file is read here, once, and not by the first record on the event loop
         try:
             self._lock = ledger_file.hold(self._path)
             if ledger_file.is_new(self._path):
