@@ -98,6 +98,7 @@ class SqliteExposureStore:
         if self._lock is not None:
             raise StoreError(f"{self._path} is already open", path=str(self._path))
         ledger_file.refuse_newer(self._path)
+        self._boot()  # the kernel's file is read here, once, and not by the first record on the event loop
         try:
             self._lock = ledger_file.hold(self._path)
             ledger_file.refuse_newer(self._path)  # again, now that nobody can change it

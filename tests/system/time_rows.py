@@ -20,10 +20,13 @@ import time_machine
 from cryodevice.records.exposure_store import BootTime
 from cryodevice.records.ledger_file import quarantine
 from cryodevice.runtime import logs
+from cryodevice.runtime.ports import SessionRecord
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import ZoneExposure
+from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.telemetry.compose import Composer
-from tests.runtime.virtual import BEGAN_S, VirtualDaemon, virtual
+from tests.runtime.virtual import BEGAN_S, PromptStore, VirtualDaemon, virtual
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 STOP_S = 0.25
@@ -112,8 +115,6 @@ def traced(directory: Path, seed: int, each_second: Callable[[int, Any], None], 
 
 def next_start(directory: Path) -> tuple[float, ...]:
     """Contact and age of each session, as a start a virtual hour later on the same boot would see them."""
-    from tests.runtime.virtual import PromptStore  # noqa: PLC0415  # beside its use: a second look at one ledger
-
     store = PromptStore(
         directory / "exposure.db", time.time, boot=lambda: BootTime("boot", BEGAN_S + HOUR_S), synchronised=lambda: True
     )
@@ -281,3 +282,31 @@ def hours(virtual_s: float) -> Callable[[Path, int], str]:
 
 MOST_GROWN = 100
 """Objects more at the end than after a third of the time; a leak of one a tick would be thousands."""
+
+
+def rebooted(directory: Path, seed: int) -> None:
+    """D21: after a reboot, whatever the clock says while nobody keeps it, the day's dose is there."""
+    clock = {"wall": 1_790_000_000.0, "boot": BootTime("one", 1000.0), "kept": True}
+
+    def store() -> PromptStore:
+        return PromptStore(
+            directory / "exposure.db",
+            lambda: clock["wall"],
+            boot=lambda: clock["boot"],
+            synchronised=lambda: clock["kept"],
+        )
+
+    first = store()
+    first.load()
+    totals = ZoneExposure(contact_s=100.0 + seed)
+    first.submit_session(SessionRecord("s", "anonymous", Zone.NOSE, 8.0, {Zone.NOSE: totals}, 1.0, "complete"))
+    first.close()
+    for wall in (1_790_000_000.0 + 1.1 * DAY_S, 60.0, 1_790_000_000.0 + 40 * 365 * DAY_S):
+        clock |= {"wall": wall, "boot": BootTime("two", 30.0), "kept": False}
+        later = store()
+        dose = later.load().dose
+        assert dose.day(Zone.NOSE).contact_s == 100.0 + seed, f"forgotten at {wall}"
+        clock |= {"wall": 1_790_000_000.0 + 1.1 * DAY_S, "kept": True}
+        ((loaded, known),) = later.aged_again()
+        assert loaded.ended_at_s - known.ended_at_s > DAY_S
+        later.close()
