@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryodevice.errors import StoreError
 from cryodevice.records import ledger_file, schema
+from cryodevice.records.ledger_file import Contents
 from cryodevice.records.schema import APPLICATION_ID, SCHEMA_VERSION
 
 Step = Callable[[sqlite3.Connection], None]
@@ -35,10 +36,7 @@ def bring_up(path: Path) -> Path | None:
     version = _older(path)
     if version is None:
         return None
-    with ledger_file.said_of(path), ledger_file.connect_to_read(path) as connection:
-        ledger_file.check(connection, version)
-        schema.read_sessions(connection)
-        schema.read_lockout(connection)
+    examine(path)
     copy = _copy(path, version)
     with contextlib.closing(ledger_file.connect(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -48,6 +46,20 @@ def bring_up(path: Path) -> Path | None:
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
     return copy
+
+
+def examine(path: Path) -> tuple[Contents, int]:
+    """What a sound ledger holds, an older one too, and its schema. Changes nothing.
+
+    Raises:
+        StoreError: Missing, damaged or unreadable; the sentence names the file.
+        NewerStateError: A newer program wrote it.
+    """
+    ledger_file.refuse_newer(path)
+    version = _older(path) or SCHEMA_VERSION
+    with ledger_file.said_of(path), ledger_file.connect_to_read(path, leave=False) as connection:
+        ledger_file.check(connection, version)
+        return Contents(schema.read_sessions(connection), schema.read_lockout(connection)), version
 
 
 def _older(path: Path) -> int | None:
