@@ -1,6 +1,7 @@
 """How a daemon is shown while it runs: a picture redrawn in place, or one line a second. Draws, decides nothing."""
 
 import asyncio
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -82,4 +83,4 @@ def drawn(title: str, footer: str, lines: Iterable[str], events: Iterable[str]) 
 
 def on_a_terminal() -> bool:
     """Whether standard output can be redrawn."""
-    return sys.stdout.isatty()
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

@@ -38,7 +38,8 @@ def main(options: argparse.Namespace) -> ExitCode:
     elif options.command == "status" and isinstance(answer.get("status"), dict):
         print("\n".join(status_lines(cast("dict[str, Any]", answer["status"]))))
     else:
-        print(answer.get("message", ""))
+        refused = options.command in {"treat", "reset"} and answer.get("ok") is not True
+        print(f"{'refused: ' if refused else ''}{answer.get('message', '')}")
     if answer.get("ok") is True:
         return ExitCode.FINE
     return ExitCode.REFUSED if options.command in {"treat", "reset"} else ExitCode.FAILED

@@ -34,7 +34,7 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     lines.append(f"link      {link}")
     step = f", step {session['step']} of {session['steps']}, {session['zone']}" if session["steps"] else ""
     ended = f" ({session['ended_why']})" if session["ended_why"] else ""
-    lines.append(f"session   {session['state']}{step}{ended}")
+    lines.append(f"session   {session['state']}{step}{ended}{_what_now(session)}")
     lines.append(
         f"plate     A {_value(readings, 'plate_a_degc', 'degC')}, B {_value(readings, 'plate_b_degc', 'degC')}"
         f", setpoint {session['setpoint_degc'] if session['setpoint_degc'] is not None else '-'}"
@@ -69,6 +69,17 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         lock = status["lockout"]
         lines.append(f"LOCKED    {lock['cause']}: {way_out(lock)}")
     return lines
+
+
+def _what_now(session: Mapping[str, Any]) -> str:
+    """What the hand that holds the wand does now."""
+    left = max(0.0, session["hold_s"] - session["contact_s"])
+    return {
+        "precool": ": hold the trigger, off the skin",
+        "lifted": f": touch the skin now, {left:.0f} s of contact left",
+        "applying": f": stay on the skin, {left:.0f} s left",
+        "rewarming": f": lift the wand, {session['rewarm_left_s'] or 0.0:.0f} s of rewarming left",
+    }.get(session["state"], "")
 
 
 def way_out(lock: Mapping[str, Any]) -> str:

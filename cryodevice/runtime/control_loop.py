@@ -210,6 +210,7 @@ class ControlLoop:
             overruns=len(self._overruns),
             dose_known=self.ledger.known,
             durable_at_s=self.store.durable_at_s,
+            store_failure=self.store.failure,
         )
         decision = decide(self._core, inputs, self.config)
         failpoint("loop.after_decide")

@@ -58,14 +58,26 @@ def hidden(contact: Contact, reading: Reading, capabilities: Capability) -> bool
     return contact.ir_seen and Capability.SKIN_IR in capabilities and math.isnan(reading.value(Channel.SKIN_IR))
 
 
+def confirmable(contact: Contact, capabilities: Capability) -> bool:
+    """Whether a second sensor can tell that the plate is off the skin: infra-red that has seen something."""
+    return Capability.SKIN_IR in capabilities and contact.ir_seen
+
+
 def follow(
-    contact: Contact, reading: Reading | None, capabilities: Capability, skin_estimate_degc: float, dt_s: Seconds
+    contact: Contact,
+    reading: Reading | None,
+    capabilities: Capability,
+    skin_estimate_degc: float,
+    dt_s: Seconds,
+    *,
+    at_work: bool = False,
 ) -> Contact:
     """The contact after ``dt_s`` more seconds and, if one came, one more reading.
 
     Without a reading nothing is known to have changed: a believed contact goes on and its dwell grows.
-    A wand without a contact sensor is believed to touch, and so is one whose infra-red is hidden while the trigger is
-    held and the contact flag is clear: a contact sensor that fails must not hide a dose.
+    A wand without a contact sensor is believed to touch, and so is one whose infra-red is hidden while the contact flag
+    is clear and the trigger is held or the treatment is ``at_work`` (a cold step under way, paused or not): a contact
+    sensor that fails must not hide a dose.
     """
     dwell = contact.dwell_s + (dt_s if contact.believed else 0.0)
     if reading is None:
@@ -74,7 +86,7 @@ def follow(
     ir_seen = contact.ir_seen or not math.isnan(reading.value(Channel.SKIN_IR))
     held = flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER) == 1.0
     touching = flag(reading, capabilities, Capability.CONTACT, Flag.CONTACT) != 0.0 or (
-        held and hidden(contact, reading, capabilities)
+        (held or at_work) and hidden(contact, reading, capabilities)
     )
     moving = flag(reading, capabilities, Capability.MOTION, Flag.MOTION) == 1.0
     moved_at = now if moving else contact.moved_at_s

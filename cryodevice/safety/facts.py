@@ -34,6 +34,7 @@ class Facts:
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
         ledger_age_s: Since the newest durable exposure record.
+        ledger_writes: Exposure and lockouts reach the disk.
         late_periods: How late the tick ran, in periods.
         overruns: Ticks more than two periods late in the last 10 s.
         estop_released: The e-stop is not pressed.
@@ -64,7 +65,7 @@ class Facts:
         day_contact_s: Contact of all zones over the rolling day.
         zone_day_share: Largest share any of this zone's daily limits has been used up to.
         earlier_sessions: Sessions already held in the rolling day.
-        wand_untripped: No trip is latched in the wand.
+        wand_trip_code: Code of the trip latched in the wand, 0 for none.
     """
 
     reply_age_s: float = UNKNOWN
@@ -80,6 +81,7 @@ class Facts:
     sequence_age_s: float = UNKNOWN
     dose_known: float = UNKNOWN
     ledger_age_s: float = UNKNOWN
+    ledger_writes: float = UNKNOWN
     late_periods: float = UNKNOWN
     overruns: float = UNKNOWN
     estop_released: float = UNKNOWN
@@ -110,7 +112,7 @@ class Facts:
     day_contact_s: float = UNKNOWN
     zone_day_share: float = UNKNOWN
     earlier_sessions: float = UNKNOWN
-    wand_untripped: float = UNKNOWN
+    wand_trip_code: float = UNKNOWN
 
 
 FACT_NAMES = tuple(field.name for field in fields(Facts))

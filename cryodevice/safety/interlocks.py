@@ -132,6 +132,9 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("ledger_late", "H23", COOLING, "ledger_age_s", _between(-INF, 2.0), "s", Dwell.IMMEDIATE, Action.HOLD,
               Clear.ITSELF, "exposure cannot be written: check the disk of the state directory", _D,
               needs_reading=False),
+    Interlock("ledger_failing", "H23", DRIVE_OFF, "ledger_writes", _TRUE, "", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
+              "neither exposure nor a lockout can be written now: check the disk of the state directory", _D,
+              needs_reading=False),
     # The hand.
     Interlock("estop", "H04", ALWAYS, "estop_released", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT, Clear.ACKNOWLEDGE,
               "release the e-stop, then reset", _E),
@@ -180,7 +183,7 @@ TABLE: tuple[Interlock, ...] = (
     # The dose.
     Interlock("static_dwell", "H04", _ON_SKIN, "static_dwell_s",
               lambda limits, zone: (-INF, static_hold_s(limits, zone)), "s", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
-              "move on, or lift the wand for 10 s", "D4 of the clinical note"),
+              "move on, or lift the wand for 10 s; if it does not see the lift, let go of the trigger", "D4 of the clinical note"),
     Interlock("step_contact", "H09", _ON_SKIN, "step_contact_s", _at_most("step_contact_s"), "s", Dwell.IMMEDIATE,
               Action.STOP, Clear.IDLE, "this step has had its contact time", _S),
     Interlock("zone_contact", "H09", COOLING, "zone_contact_s", _at_most("zone_contact_s"), "s", Dwell.IMMEDIATE,
@@ -208,7 +211,7 @@ TABLE: tuple[Interlock, ...] = (
     # What the wand itself says, after every more specific cause.
     Interlock("order_refused", "H27", TREATING, "orders_accepted", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
               "the wand refused an order; see the event for its reason", "architecture 4"),
-    Interlock("wand_tripped", "H02", ALWAYS, "wand_untripped", _TRUE, "", Dwell.IMMEDIATE, Action.LOCKOUT,
+    Interlock("wand_tripped", "H02", ALWAYS, "wand_trip_code", _between(0.0, 0.0), "trip code", Dwell.IMMEDIATE, Action.LOCKOUT,
               Clear.ACKNOWLEDGE, "the wand's own cut-out acted: remove the cause, then reset", "architecture 2"),
 )  # fmt: skip
 """All rows. A row out of this table is a rule out of force; the system tests show that each of them matters."""

@@ -122,15 +122,7 @@ def _cooled(estimate: SkinEstimate, zone: Zone, surface_degc: float) -> SkinEsti
 
 def rebased(estimate: SkinEstimate, baseline_ir_degc: float, zone: Zone) -> SkinEstimate:
     """Lower a zone that the model has warmer than one below the infra-red baseline; never raises it."""
-    row = _ROW[zone]
-    excess = float(estimate.surface[row]) - (baseline_ir_degc - 1.0)
-    if not excess > 0.0:
-        return estimate
-    temps = estimate.temps.copy()
-    temps[row] -= excess
-    surface = estimate.surface.copy()
-    surface[row] -= excess
-    return SkinEstimate(temps, surface, estimate.at_s, _by_zone(_FAT, temps, 0.0))
+    return _cooled(estimate, zone, baseline_ir_degc - 1.0)
 
 
 def advanced(

@@ -75,6 +75,7 @@ class RunningBroker:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the daemon, which says goodbye before it ends the broker
         )
         self._listener = asyncio.create_task(self._listen(self._process), name="broker-stderr")
         try:

@@ -40,6 +40,11 @@ RECORD_EVERY_S = 1.0
 """The exposure is handed to the store this often while it grows, s (docs/architecture.md)."""
 _COUNTED_BELOW_DEGC = 15.0
 """Skin below this is counted, whether touched or not."""
+_AT_WORK = COOLING | {SessionState.PAUSED}
+"""States in which infra-red that sees nothing means contact, trigger held or not."""
+_WARMED_AFTER_S = 120.0
+"""A gap longer than this leaves a plate that is no longer cold, s: no lease outlasts half a second, and heat leaking
+back from the sink takes a plate from 5 to 20 degC in about a minute (engineering default)."""
 _COLD_PLATE_DEGC = 20.0
 """Outside of a session, contact with a plate from this up is no exposure: the wand lies in its rest (engineering
 default)."""
@@ -65,7 +70,7 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     if inputs.commands:
         core = _judged(core, inputs, config)
     for command in inputs.commands:
-        core = people.heeded(core, command, inputs, journal)
+        core = people.heeded(core, command, inputs, config, journal)
     seen = _seen(core, inputs.now_s)
     core = replace(core, session=progressed(core.session, seen))
     core = _judged(core, inputs, config)
@@ -136,7 +141,8 @@ def _replied(core: Core, news: Answered, journal: Journal) -> Core:
             step = session.proof
         session = replace(session, proof=step)
     core = replace(core, link=now_link, reading=reading, session=session, refused=refused, link_why="")
-    if session.proof.stage is Stage.FAILED and not core.unproven and session.state is SessionState.READY:
+    alone = now_link.foreign_orders == 0 and reading.status.token == now_link.token
+    if session.proof.stage is Stage.FAILED and not core.unproven and session.state is SessionState.READY and alone:
         core = replace(core, unproven=session.proof.why)
     if core.resetting is Resetting.TAKEN:
         return people.reset_seen(core, journal)
@@ -153,8 +159,12 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     identity = core.link.identity
     capabilities = identity.capabilities if identity is not None else Capability(0)
     zone = core.session.zone
-    contact = contact_memory.follow(core.contact, newest, capabilities, core.estimate.skin_degc(zone), dt)
-    touched = {zone} if contact.believed else set()
+    state = core.session.state
+    contact = contact_memory.follow(
+        core.contact, newest, capabilities, core.estimate.skin_degc(zone), dt, at_work=state in _AT_WORK
+    )
+    unseen = state in COOLING and not contact_memory.confirmable(contact, capabilities)
+    touched = {zone} if contact.believed or unseen else set()
     reading = core.reading
     room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
     estimate = skin_estimate.advanced(core.estimate, now, _plate_at_worst(core, now), room, touched)
@@ -180,17 +190,26 @@ def _fan_still_s(core: Core, newest: Reading | None, dt: Seconds) -> float:
 
 
 def _plate_at_worst(core: Core, now: Seconds) -> float:
-    """Plate for the time since the last decision: as read while replies come, not above the floor over a gap."""
+    """Plate for the time since the last decision: as read while replies come, not above the floor over a gap.
+
+    A plate that was seen undriven does not get colder in a gap, and no lease outlasts one: it warms up.
+    """
     if core.reading is None:
         return core.limits.plate_floor_degc
     plate = core.reading.plate_cold_degc
     gap = now - min(core.reading.at_s, core.now_s)
-    return plate if gap <= skin_estimate.GAP_S else min(plate, core.limits.plate_floor_degc)
+    if gap > _WARMED_AFTER_S:
+        return max(plate if math.isfinite(plate) else _COLD_PLATE_DEGC, _COLD_PLATE_DEGC)
+    undriven = core.session.state not in TREATING and core.link.told_off(core.reading.status)
+    if gap <= skin_estimate.GAP_S or (undriven and math.isfinite(plate)):
+        return plate
+    return min(plate, core.limits.plate_floor_degc)
 
 
 def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
     dose = core.dose.aged(now)
-    cold = core.session.state in TREATING or not _plate_at_worst(core, now) >= _COLD_PLATE_DEGC
+    treated = core.session.state in TREATING and core.session.state is not SessionState.READY
+    cold = treated or not _plate_at_worst(core, now) >= _COLD_PLATE_DEGC
     for zone in Zone:
         skin = core.estimate.skin_degc(zone)
         if zone is core.session.zone and core.session.state in TREATING:
@@ -222,7 +241,8 @@ def _latched(core: Core, journal: Journal) -> Core:
         return core
     first, lockout = causes[0], core.lockout
     if lockout is None:
-        lockout = Lockout(first.id, first.clear, first.value, first.low, first.high, first.unit, first.hint)
+        hint = evidence.explained(core, first)
+        lockout = Lockout(first.id, first.clear, first.value, first.low, first.high, first.unit, hint)
     if any(finding.clear is Clear.SERVICE for finding in causes):
         lockout = replace(lockout, clear=Clear.SERVICE)
     if core.lockout is None:

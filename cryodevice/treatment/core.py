@@ -114,6 +114,7 @@ class Inputs:
         overruns: Ticks more than two periods late in the last 10 s.
         dose_known: The store knew the exposure at start and still works.
         durable_at_s: Second of the newest durable exposure record.
+        store_failure: Why records are not reaching the disk; empty while they are.
     """
 
     now_s: Seconds
@@ -123,6 +124,7 @@ class Inputs:
     overruns: int = 0
     dose_known: bool = True
     durable_at_s: float = float("-inf")
+    store_failure: str = ""
 
 
 class Resetting(StrEnum):

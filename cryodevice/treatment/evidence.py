@@ -6,11 +6,14 @@ from cryodevice.quantities import Channel
 from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.facts import NO, YES, Facts, yes
 from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
+from cryodevice.safety.verdict import Finding
 from cryodevice.treatment.core import Config, Core, Inputs
-from cryodevice.wire.blocks import Identity
-from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Flag
+from cryodevice.wire.blocks import Identity, Status
+from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Flag, Trip
 from cryodevice.wire.registers import WIRE_MAGIC, WIRE_VERSION
 
+WAND_ITSELF = "wand_tripped"
+"""The row that stands for the wand's own cut-outs."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
 """Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
 
@@ -46,6 +49,23 @@ def acceptable(identity: Identity) -> str:
     return ""
 
 
+def _trip_code(status: Status) -> float:
+    """Code of the trip latched in the wand, 0 for none; unknown if it has latched one and does not say which."""
+    if Flag.TRIP_LATCHED not in status.flags:
+        return 0.0
+    return float(status.trip_code) if status.trip_code else math.nan
+
+
+def explained(core: Core, finding: Finding) -> str:
+    """What a person does about a finding; of the wand's own trip also which one, and the faults it showed."""
+    if finding.id != WAND_ITSELF or core.reading is None:
+        return finding.hint
+    status = core.reading.status
+    trip = Trip(status.trip_code).name.replace("_", " ").lower() if status.trip_code in set(Trip) else "unknown"
+    faults = ", ".join(fault.name.replace("_", " ").lower() for fault in status.faults if fault.name is not None)
+    return f"{finding.hint}; its cause: {trip}" + (f"; faults shown: {faults}" if faults else "")
+
+
 def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     """Facts of this tick."""
     now = inputs.now_s
@@ -68,6 +88,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),
         ledger_age_s=now - inputs.durable_at_s,
+        ledger_writes=yes(not inputs.store_failure),
         late_periods=inputs.late_periods,
         overruns=float(inputs.overruns),
         skin_degc=skin_degc(core, now),
@@ -117,5 +138,5 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "sink_degc": reading.value(Channel.SINK),
         "fan_still_s": core.fan_still_s,
         "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)) if core.link.told_off(status) else 0.0,
-        "wand_untripped": NO if Flag.TRIP_LATCHED in status.flags else YES,
+        "wand_trip_code": _trip_code(status),
     }

@@ -4,29 +4,32 @@ Stop is always heeded. Start is refused with every reason at once. Reset clears 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from cryodevice.safety.events import EventKind
-from cryodevice.safety.phases import ENDED, TREATING, SessionState
+from cryodevice.safety.judge import judge
+from cryodevice.safety.phases import COOLING, ENDED, TREATING, SessionState
 from cryodevice.safety.verdict import Action, Clear
-from cryodevice.treatment.core import Command, Core, Inputs, Reset, Resetting, Start, Stop
-from cryodevice.treatment.evidence import fresh
+from cryodevice.treatment.core import Command, Config, Core, Inputs, Reset, Resetting, Start, Stop
+from cryodevice.treatment.evidence import WAND_ITSELF, facts_of, fresh
 from cryodevice.treatment.news import Journal
 from cryodevice.treatment.program import objections
 from cryodevice.treatment.session import begun, ended, moved
 from cryodevice.wire.codes import Flag, Refusal
 
-_WAND_ITSELF = "wand_tripped"
+_BEFOREHAND = frozenset({"day_sessions", "day_contact", "zone_day"})
+"""Rows that would end a session as soon as it cools, and are known before it starts."""
 
 
-def heeded(core: Core, command: Command, inputs: Inputs, journal: Journal) -> Core:
+def heeded(core: Core, command: Command, inputs: Inputs, config: Config, journal: Journal) -> Core:
     """The controller after one command; the journal says whether it was refused and why.
 
     ``core.verdict`` must be of ``inputs.now_s``: what a person asks is answered on what is known now.
     """
     match command:
         case Start():
-            return _start(core, command, inputs, journal)
+            return _start(core, command, inputs, config, journal)
         case Stop(who):
             journal.add(EventKind.STOP_COMMANDED, f"stop by {who}", who=who, state=core.session.state.value)
             if core.session.state not in TREATING:
@@ -45,7 +48,8 @@ def reset_answered(core: Core, refused: Refusal | int | None, journal: Journal) 
     """The controller after the wand answered its reset order; that the trip is gone is for a later status to show."""
     if refused is None:
         return replace(core, resetting=Resetting.TAKEN)
-    journal.add(EventKind.RESET_REFUSED, "the wand refused the reset: its cause is still present", refusal=int(refused))
+    why = "the wand refused the reset: its cause is still present, or it has had three resets in the last ten minutes"
+    journal.add(EventKind.RESET_REFUSED, why, refusal=int(refused))
     return replace(core, resetting=Resetting.NO)
 
 
@@ -62,7 +66,7 @@ def _tripped(core: Core) -> bool:
     return core.reading is not None and Flag.TRIP_LATCHED in core.reading.status.flags
 
 
-def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core:
+def _start(core: Core, command: Start, inputs: Inputs, config: Config, journal: Journal) -> Core:
     reasons = objections(command.treatment, core.limits)
     if any(isinstance(other, Stop) for other in inputs.commands):
         reasons.append("a stop was asked for at the same moment")
@@ -72,6 +76,11 @@ def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core
         reasons.append(f"locked by {core.lockout.cause}: {core.lockout.hint}")
     if not core.link.claimed or not fresh(core, inputs.now_s):
         reasons.append("the wand is not ready: " + (core.link_why or "it has not taken our session yet"))
+    dose = core.dose.closed(inputs.now_s, held=bool(core.session.session_id))
+    if dose.client != command.treatment.client:
+        dose = replace(dose, client=command.treatment.client)
+    if not reasons:
+        reasons.extend(_spent(replace(core, dose=dose), command, inputs, config))
     reasons.extend(
         f"{finding.id}: {finding.hint}"
         for finding in (*core.verdict.active, *core.verdict.pending)
@@ -94,11 +103,31 @@ def _start(core: Core, command: Start, inputs: Inputs, journal: Journal) -> Core
         steps=len(command.treatment.steps),
         who=command.who,
     )
-    dose = core.dose.closed(inputs.now_s, held=bool(core.session.session_id))
-    if dose.client != command.treatment.client:
-        dose = replace(dose, client=command.treatment.client)
     session = begun(core.session, command.session_id, command.treatment)
     return replace(core, session=session, dose=dose, coldest_plate_degc=math.inf)
+
+
+def _spent(core: Core, command: Start, inputs: Inputs, config: Config) -> Iterator[str]:
+    """Limits of the day that this treatment would meet as soon as it cools, by zone."""
+    rows = tuple(row for row in config.table if row.id in _BEFOREHAND)
+    told: set[str] = set()
+    for number, step in enumerate(command.treatment.steps):
+        session = replace(begun(core.session, command.session_id, command.treatment), step=number)
+        facts = facts_of(replace(core, session=session), config, inputs)
+        verdict = judge(
+            rows,
+            facts,
+            limits=core.limits,
+            zone=step.zone,
+            states=COOLING | {SessionState.READY},
+            since_s={},
+            now_s=inputs.now_s,
+            reading_fresh=True,
+        )
+        for finding in verdict.active:
+            if finding.id not in told:
+                told.add(finding.id)
+                yield f"{finding.id}: {finding.hint}"
 
 
 def _reset(core: Core, command: Reset, inputs: Inputs, journal: Journal) -> Core:
@@ -124,7 +153,7 @@ def _why_not_reset(core: Core, command: Reset, inputs: Inputs) -> str:
     present = [
         finding
         for finding in (*core.verdict.active, *core.verdict.pending)
-        if finding.action is Action.LOCKOUT and finding.id != _WAND_ITSELF
+        if finding.action is Action.LOCKOUT and finding.id != WAND_ITSELF
     ]
     if present:
         return f"the cause is still present: {present[0].id}, {present[0].hint}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from cryodevice.safety.contact import LIFT_RESETS_DWELL_S
 from cryodevice.safety.exposure import ANONYMOUS
 from cryodevice.safety.limits import Limits, Zone, static_hold_s
 
@@ -73,6 +74,7 @@ def objections(treatment: Treatment, limits: Limits) -> list[str]:
             if not low <= value <= high:
                 found.append(f"step {number} ({step.zone}): {what} = {value:g} must be {low:g} to {high:g} {unit}")
     found += _run_together(treatment.steps, limits)
+    found += _rest_together(treatment.steps, limits)
     total = sum(step.hold_s for step in treatment.steps)
     if not total <= limits.session_contact_s:
         found.append(f"contact of all steps is {total:g} s; a session may have {limits.session_contact_s:g} s")
@@ -101,3 +103,19 @@ def _run_together(steps: Sequence[Step], limits: Limits) -> Iterator[str]:
                 f" {SHORTEST_REWARM_S:g} is a pause; one contact may be {limits.step_contact_s:g} s"
             )
             began, contact = number, step.hold_s
+
+
+def _rest_together(steps: Sequence[Step], limits: Limits) -> Iterator[str]:
+    """Runs of static steps whose lifts are too short to begin the static dwell anew, one sentence each."""
+    began, rest = 0, 0.0
+    for number, step in enumerate(steps):
+        if number and (steps[number - 1].rewarm_s >= LIFT_RESETS_DWELL_S or steps[number - 1].glide):
+            began, rest = number, 0.0
+        rest += 0.0 if step.glide else step.hold_s
+        longest = static_hold_s(limits, step.zone)
+        if number > began and not step.glide and not rest <= longest:
+            yield (
+                f"steps {began + 1} to {number + 1} rest on the skin for {rest:g} s with lifts under"
+                f" {LIFT_RESETS_DWELL_S:g} s between them; {step.zone} may have {longest:g} s"
+            )
+            began, rest = number, step.hold_s

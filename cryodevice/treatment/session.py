@@ -21,6 +21,8 @@ LONGEST_LIFTED_S = 60.0
 """A cold plate held ready with the trigger pulled and no contact seen for longer than this ends the session, s: should
 the contact sensor be dead, skin under a plate at 5 degC keeps its fat boundary above 10 degC this long (clinical
 note 3)."""
+LIFTED_FOR_S = 1.0
+"""Time off the skin before the next step may begin, s: as long as it takes to believe a lift (engineering default)."""
 READY_WITHIN_K = 1.0
 """The plate is at its setpoint within this, K (docs/architecture.md)."""
 
@@ -57,7 +59,8 @@ class Session:
         contact_s: Contact of this step that counts as treatment: cooled, with the trigger held.
         touched_s: All believed contact since this step began, treatment or not.
         rewarm_s: Time off the skin since the step's contact ended.
-        waiting_s: Time in a pause, or with the cold plate off the skin.
+        waiting_s: Time in a pause, or waiting for plate or wand, since the last change of state.
+        untouched_s: Time the plate has been held cold and driven without a contact seen; pauses do not begin it anew.
         resume: While paused, the state it came from.
         proof: The lease proof of this session.
         ended_why: Why it ended; empty while it runs and after it completed.
@@ -71,6 +74,7 @@ class Session:
     touched_s: float = 0.0
     rewarm_s: float = 0.0
     waiting_s: float = 0.0
+    untouched_s: float = 0.0
     resume: SessionState = S.PRECOOL
     proof: Proof = _UNPROVEN
     ended_why: str = ""
@@ -165,9 +169,9 @@ def obeyed(session: Session, verdict: Verdict, *, touching: bool) -> Session:
     return session
 
 
-def _waited(session: Session, seen: Seen, longest_s: float = LONGEST_PAUSE_S) -> Session:
+def _waited(session: Session, seen: Seen) -> Session:
     waiting = session.waiting_s + seen.dt_s
-    if waiting > longest_s:
+    if waiting > LONGEST_PAUSE_S:
         return ended(session, S.STOPPED, "waited_too_long")
     return replace(session, waiting_s=waiting)
 
@@ -180,7 +184,12 @@ def _precooled(session: Session, seen: Seen) -> Session:
 
 
 def _lifted(session: Session, seen: Seen) -> Session:
-    return moved(session, S.APPLYING) if seen.touching else _waited(session, seen, LONGEST_LIFTED_S)
+    if seen.touching:
+        return moved(session, S.APPLYING, untouched_s=0.0)
+    untouched = session.untouched_s + seen.dt_s
+    if untouched > LONGEST_LIFTED_S:
+        return ended(session, S.STOPPED, "waited_too_long")
+    return replace(session, untouched_s=untouched)
 
 
 def _applied(session: Session, seen: Seen) -> Session:
@@ -197,6 +206,8 @@ def _rewarmed(session: Session, seen: Seen) -> Session:
     if seen.touching:
         return _waited(session, seen)
     rewarm = session.rewarm_s + seen.dt_s
+    if rewarm < LIFTED_FOR_S:
+        return replace(session, rewarm_s=rewarm)
     step, treatment = session.current, session.treatment
     if step is None or treatment is None or rewarm < step.rewarm_s:
         return replace(session, rewarm_s=rewarm)

@@ -221,6 +221,7 @@ async def test_a_killed_wand_is_a_closed_line_at_once(simulated: Wand, simulator
     with pytest.raises(LinkClosedError):
         await read_on()
     assert time.monotonic() - begin < 1.5
+    await asyncio.to_thread(simulator.process.wait, 5)  # killed is not gone: till then its port still answers
     with pytest.raises(PortUnavailableError):
         await simulated.connect(AMPLE)
 

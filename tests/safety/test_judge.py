@@ -104,7 +104,7 @@ def test_without_a_fresh_reading_nothing_is_permitted_and_the_clocks_go_on():
 
 
 def test_the_strongest_action_wins_and_the_first_in_the_table_among_equals():
-    facts = safe_facts(trigger_held=0.0, estop_released=0.0, wand_untripped=0.0, tip_fitted=0.0)
+    facts = safe_facts(trigger_held=0.0, estop_released=0.0, wand_trip_code=4.0, tip_fitted=0.0)
     verdict = judged(facts, SessionState.APPLYING)
     assert verdict.strongest.id == "estop"
     assert {f.id for f in verdict.active} == {"trigger", "estop", "wand_tripped", "tip"}

@@ -60,6 +60,7 @@ class Rig:
     settings: dict = field(default_factory=dict)
     allow_simulated: bool = True
     store_writes: bool = True
+    store_failure: str = ""
     dose_known: bool = True
     treatment: Treatment = DEMO
 
@@ -136,7 +137,16 @@ class Rig:
         overruns = [at for at in self.overruns if at >= self.now - 10.0]
         decision = decide(
             self.core,
-            Inputs(self.now, line, commands, late_periods, len(overruns), self.dose_known, self.durable_at_s),
+            Inputs(
+                self.now,
+                line,
+                commands,
+                late_periods,
+                len(overruns),
+                self.dose_known,
+                self.durable_at_s,
+                self.store_failure,
+            ),
             self.config,
         )
         self.core, self.order = decision.core, decision.order

@@ -1,15 +1,21 @@
 """What one dead sensor, a short glitch or a quick restart could hide: each story failed before its rule was there."""
 
+from dataclasses import replace
+
 import pytest
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety import skin_estimate
-from cryodevice.safety.exposure import Past
+from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.limits import Zone, limits
-from cryodevice.safety.phases import SessionState
+from cryodevice.safety.phases import TREATING, SessionState
+from cryodevice.treatment.core import Start
 from cryodevice.treatment.program import Step, Treatment, objections
+from cryodevice.treatment.proof import Stage
 from cryodevice.wire.codes import Capability
 from tests.system.rig import Rig
+from tests.system.test_interlock_rows import foreign_stop
 
 S = SessionState
 CHEEK = Zone.LEFT_CHEEK
@@ -127,6 +133,10 @@ def test_steps_that_run_together_are_refused_by_their_sum():
     glide = Step(CHEEK, 8.0, 50.0, 29.9, glide=True)
     (why,) = objections(Treatment("t", (glide, glide)), limits())
     assert "steps 1 to 2 (left_cheek) are one contact of 100 s" in why
+    still = Step(Zone.NECK, 8.0, 15.0, 9.9)
+    (why,) = objections(Treatment("t", (still, Step(CHEEK, 8.0, 20.0, 0.0))), limits())
+    assert "steps 1 to 2 rest on the skin for 35 s with lifts under 10 s between them" in why
+    assert objections(Treatment("t", (replace(still, rewarm_s=10.0), Step(CHEEK, 8.0, 20.0, 0.0))), limits()) == []
     apart = Step(CHEEK, 8.0, 50.0, 30.0, glide=True)
     elsewhere = Step(Zone.FOREHEAD, 8.0, 50.0, 0.0, glide=True)
     assert objections(Treatment("t", (apart, glide, elsewhere, glide)), limits()) == []
@@ -156,3 +166,150 @@ def test_what_ended_long_ago_or_never_was_starts_warm():
     rig.to_applying(5.0)
     old = Past(-5000.0, rig.core.dose.session)
     assert skin_estimate.resumed((old,), Seconds(0.0)).skin_degc(CHEEK) == skin_estimate.START_UNSEEN_DEGC
+
+
+# -- a wand that cannot confirm a lift ---------------------------------------------------------------------------------
+
+
+def without_infra_red(**rig) -> Rig:
+    made = Rig(**rig)
+    made.sim.firmware.quirks.capabilities = int(Capability(0xFF) & ~Capability.SKIN_IR)
+    made.sim.plant.disturbances.skin_ir_lost = True
+    return made
+
+
+def test_pulses_of_the_trigger_do_not_begin_the_minute_of_an_untouched_plate_anew():
+    rig = without_infra_red(treatment=Treatment("t", (Step(CHEEK, 5.0, 20.0, 5.0),)))
+    rig.sim.plant.disturbances.contact_dead = True
+    rig.to_lifted()
+    rig.sim.plant.contact = True
+    began, driven = rig.now, 0.0
+    while rig.core.session.state in TREATING and rig.now < began + 400.0:
+        rig.sim.plant.trigger = (rig.now - began) % 20.0 >= 0.2
+        rig.tick()
+        driven += 0.05 if rig.driving else 0.0
+    assert rig.core.session.state is S.STOPPED, rig.story()
+    assert rig.core.session.ended_why in {"waited_too_long", "step_contact"} or "contact" in rig.core.session.ended_why
+    assert driven <= 90.0
+    assert rig.core.dose.of(CHEEK).contact_s >= 0.9 * driven, "what it cannot see it counts"
+    assert rig.core.estimate.skin_degc(CHEEK) <= rig.true_skin_degc
+
+
+def test_a_dead_contact_sensor_hides_no_contact_in_a_pause():
+    rig = Rig()
+    rig.sim.plant.disturbances.contact_dead = True
+    rig.to_lifted()
+    rig.sim.plant.trigger = False
+    rig.until_state(S.PAUSED, 1.0)
+    rig.sim.plant.contact = True
+    rig.run(20.0)
+    assert rig.core.dose.of(CHEEK).contact_s >= 19.0
+    assert rig.core.estimate.skin_degc(CHEEK) <= rig.true_skin_degc
+
+
+# -- a gap -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cable_that_is_out_for_an_hour_does_not_use_up_the_day():
+    rig = Rig()
+    rig.to_applying(5.0)
+    rig.line_up = False
+    rig.run(3600.0)
+    assert 120.0 <= rig.core.dose.day_contact_s <= 135.0, "as long as the plate can stay cold, and no longer"
+
+
+def test_a_wand_that_lay_warm_in_its_rest_has_touched_nobody_when_the_cable_comes_back():
+    rig = Rig()
+    rig.until(lambda: rig.core.link.claimed, 3.0)
+    rig.sim.plant.contact = True
+    rig.run(1.0)
+    rig.line_up = False
+    rig.run(600.0)
+    assert rig.core.dose.day_contact_s == 0.0
+
+
+def test_one_reading_without_contact_does_not_begin_the_next_zone():
+    two = Treatment("t", (Step(CHEEK, 12.0, 5.0, 0.0), Step(Zone.RIGHT_CHEEK, 12.0, 5.0, 5.0)))
+    rig = Rig(treatment=two)
+    rig.to_applying()
+    rig.until_state(S.REWARMING, 10.0)
+    rig.sim.plant.contact = False
+    rig.run(0.1)
+    rig.sim.plant.contact = True
+    rig.run(5.0)
+    assert (rig.core.session.state, rig.core.session.step) == (S.REWARMING, 0)
+
+
+def test_the_next_zone_is_not_held_for_the_cold_of_the_one_before():
+    two = Treatment("t", (Step(CHEEK, 10.0, 20.0, 10.0), Step(Zone.RIGHT_CHEEK, 10.0, 20.0, 5.0)))
+    rig = Rig(treatment=two)
+    rig.to_applying()
+    rig.until_state(S.REWARMING, 40.0)
+    rig.sim.plant.contact = False
+    rig.until_state(S.LIFTED, 30.0)
+    assert rig.core.session.step == 1
+    rig.sim.plant.zone = Zone.RIGHT_CHEEK.value
+    rig.run(0.5)
+    rig.sim.plant.contact = True
+    rig.until_state(S.REWARMING, 25.0)
+    rig.sim.plant.contact = False
+    rig.until_state(S.COMPLETE, 20.0)
+
+
+# -- what a person is told ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"plate_a_open": True}, ("plate sensor", "plate a open")),
+        ({"sink_lost": True}, ("sink sensor",)),
+        ({"plate_b_offset_k": 4.0}, ("channels apart",)),
+        ({"sink_offset_k": 40.0}, ("sink hot",)),
+    ],
+)
+def test_a_trip_of_the_wand_is_locked_with_its_own_cause(fault, says):
+    rig = Rig()
+    rig.to_applying(3.0)
+    for name, value in fault.items():
+        setattr(rig.sim.plant.disturbances, name, value)
+    rig.run(1.5)
+    told = rig.core.lockout.hint if rig.core.lockout.cause == "wand_tripped" else rig.core.lockout.cause
+    if rig.core.lockout.cause == "wand_tripped":
+        assert rig.core.lockout.value == rig.sim.truth()["trip_code"] > 0
+        for word in says:
+            assert word in told
+
+
+def test_a_start_on_a_day_that_is_used_up_is_refused_at_once_and_says_so():
+    rig = Rig()
+    rig.until(lambda: rig.core.link.claimed, 3.0)
+    rig.run(0.2)
+    rig.core = replace(rig.core, dose=Dose(past=(Past(0.0, {Zone.NECK: ZoneExposure(contact_s=1201.0)}),)))
+    rig.command(Start("s-1", rig.treatment, "tester"))
+    assert rig.last(EventKind.SESSION_REFUSED).message == "day_contact: this day's contact time is used up"
+    assert rig.core.session.state is S.IDLE
+
+
+def test_a_foreign_stop_during_the_proof_does_not_condemn_the_wand():
+    rig = Rig()
+    rig.start()
+    rig.until(lambda: rig.core.session.proof.stage is Stage.WATCH, 2.0)
+    rig.run(0.1)
+    foreign_stop(rig)
+    rig.run(0.5)
+    assert rig.core.lockout.cause == "second_master"
+    assert not rig.core.unproven
+    rig.reset()
+    rig.run(0.5)
+    assert rig.core.lockout is None, rig.story()
+
+
+def test_a_ledger_that_cannot_be_written_starts_nothing():
+    rig = Rig(store_failure="database or disk is full")
+    rig.start()
+    assert "ledger_failing" in rig.last(EventKind.SESSION_REFUSED).message
+    rig.store_failure = ""
+    rig.run(0.1)
+    rig.command(Start("s-2", rig.treatment, "tester"))
+    assert rig.core.session.state is S.READY

@@ -184,6 +184,13 @@ def earlier(dose: Dose) -> Callable[[Rig], None]:
     return prepare
 
 
+def had(dose: Dose) -> Callable[[Rig], None]:
+    def provoke(rig: Rig) -> None:
+        rig.core = replace(rig.core, dose=dose)
+
+    return provoke
+
+
 def welded_and_stuck(rig: Rig) -> None:
     """The second channel is gone and the bridge conducts: nothing this side of the supply can take the current away."""
     disturb(relay_welded=True, drive_stuck_a=1.0)(rig)
@@ -215,6 +222,7 @@ CASES: dict[str, Case] = {
     "token": Case(foreign_stop_under_a_lost_order),
     "stale": Case(replies_missing(4), budget_s=0.125 + REACTION_S, recovers=True),
     "dose_unknown": Case(nothing, connect_only, rig={"dose_known": False}),
+    "ledger_failing": Case(lambda rig: setattr(rig, "store_failure", "disk full"), to_idle),
     "ledger_late": Case(lambda rig: setattr(rig, "store_writes", False), wait_s=2.1),
     "tick_overrun": Case(late_ticks(1), budget_s=0.1 + REACTION_S, recovers=True),
     "tick_overruns": Case(late_ticks(3), budget_s=2.0),
@@ -248,7 +256,7 @@ CASES: dict[str, Case] = {
     "session_contact": Case(nothing, released_on_the_skin, wait_s=11.0, rig={"settings": {"session_contact_s": 20.0}, "treatment": SHORT}),
     "day_contact": Case(nothing, wait_s=12.0, rig={"settings": {"day_contact_s": 10.0}}),
     "zone_day": Case(nothing, both(earlier(SPENT), lambda rig: rig.until_state(SessionState.LIFTED, 40.0), hand(contact=True)), wait_s=10.0, rig={"treatment": AT_5}),
-    "day_sessions": Case(nothing, earlier(TWICE), wait_s=1.0),
+    "day_sessions": Case(had(TWICE), to_ready),  # a start on a day that is used up is refused before
     "order_refused": Case(orders_for_another_boot),
     "wand_tripped": Case(disturb(drive_stuck_a=5.0)),
 }  # fmt: skip

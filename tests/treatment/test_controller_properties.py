@@ -245,9 +245,9 @@ def test_neither_a_warmer_plate_nor_a_warmer_room_makes_the_estimate_colder(plat
         assert cold.fat_degc(zone) <= warm.fat_degc(zone) + 1e-9
 
 
-@given(ir=st.one_of(st.none(), st.floats(-20, 60)), state=st.sampled_from(sorted(SessionState)))
-def test_infra_red_only_ever_lowers(ir, state):
-    def judged(value: float | None) -> Bench:
+@given(irs=st.tuples(st.floats(-20, 60), st.floats(-20, 60)), state=st.sampled_from(sorted(SessionState)))
+def test_infra_red_only_ever_lowers(irs, state):
+    def judged(value: float) -> Bench:
         bench = Bench(wand={"plate_a_degc": 8.0, "plate_b_degc": 8.0})
         bench.to(state if state is not SessionState.LOCKED else SessionState.IDLE)
         start = skin_estimate.begin(Seconds(bench.now), 20.0)
@@ -255,9 +255,11 @@ def test_infra_red_only_ever_lowers(ir, state):
         bench.tick(skin_ir_degc=value)
         return bench
 
-    seen, unseen = judged(ir), judged(None)
-    active = {finding.id for finding in (*unseen.core.verdict.active, *unseen.core.verdict.pending)}
-    assert active - {"baseline_skin"} <= {f.id for f in (*seen.core.verdict.active, *seen.core.verdict.pending)}
-    core = seen.core
-    assert skin_degc(core, core.now_s) <= core.estimate.skin_degc(core.session.zone)
-    assert core.estimate.skin_degc(core.session.zone) <= unseen.core.estimate.skin_degc(core.session.zone)
+    colder, warmer = judged(min(irs)), judged(max(irs))
+    active = {finding.id for finding in (*warmer.core.verdict.active, *warmer.core.verdict.pending)}
+    assert active - {"baseline_skin"} <= {f.id for f in (*colder.core.verdict.active, *colder.core.verdict.pending)}
+    for core in (colder.core, warmer.core):
+        assert skin_degc(core, core.now_s) <= core.estimate.skin_degc(core.session.zone)
+    assert skin_degc(colder.core, colder.core.now_s) <= skin_degc(warmer.core, warmer.core.now_s)
+    zone = warmer.core.session.zone
+    assert colder.core.estimate.skin_degc(zone) <= warmer.core.estimate.skin_degc(zone)

@@ -100,8 +100,9 @@ def test_a_tick_leads_to_a_defined_state_and_never_ends_in_cooling_by_itself(sta
 
 @pytest.mark.parametrize(("state", "longest_s"), [(S.READY, 300), (S.PRECOOL, 300), (S.LIFTED, 60), (S.PAUSED, 300)])
 def test_waiting_too_long_ends_it(state, longest_s):
-    almost = at(state, waiting_s=float(longest_s))
-    assert sessions.progressed(at(state, waiting_s=longest_s - 1.0), seen(1.0, plate=30.0)).state is state
+    clock = "untouched_s" if state is S.LIFTED else "waiting_s"
+    almost = at(state, **{clock: float(longest_s)})
+    assert sessions.progressed(at(state, **{clock: longest_s - 1.0}), seen(1.0, plate=30.0)).state is state
     after = sessions.progressed(almost, seen(0.001, plate=30.0))
     assert (after.state, after.ended_why) == (S.STOPPED, "waited_too_long")
 
@@ -136,6 +137,8 @@ def test_two_steps_from_start_to_end():
     session = sessions.progressed(session, seen(0.2))
     assert (session.state, session.step, session.contact_s, session.touched_s) == (S.PRECOOL, 1, 0.0, 0.0)
     session = replace(session, state=S.REWARMING)
+    session = sessions.progressed(session, seen(0.99))
+    assert session.state is S.REWARMING, "one reading without contact is no lift"
     session = sessions.progressed(session, seen(0.01))
     assert (session.state, session.ended_why) == (S.COMPLETE, "")
     assert session.state in ENDED
