@@ -14,6 +14,7 @@ help:
 	@echo "make test      every test once"
 	@echo "make check     format, lint, types, import contracts, tests with coverage"
 	@echo "make bench     ratios against the raw library in the same run"
+	@echo "make deb       a Debian 12 package in dist/ that installs without a network"
 	@echo "make campaign  repetitions, soaks and crash loops; resumable"
 
 $(STAMP): pyproject.toml
@@ -52,6 +53,9 @@ coverage: $(STAMP)
 check: format lint types contracts
 	@$(MAKE) --no-print-directory test TEST_ARGS="--cov --cov-report= $(TEST_ARGS)"
 	@$(MAKE) --no-print-directory coverage
+
+deb: $(STAMP)
+	@$(BIN)/python deploy/debian/build.py
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks

@@ -28,6 +28,7 @@ from cryodevice.runtime.pulse import ANSWER_LIMIT_S, Pings
 from cryodevice.runtime.service_manager import LOOK_EVERY_S, Notifier, ServiceManager, of_this_process
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
+from cryodevice.runtime.wall_trust import synchronised
 from cryodevice.safety.events import EventKind
 from cryodevice.settings import TCP_PORTS, Settings
 from cryodevice.telemetry.broker import RunningBroker, start_broker
@@ -51,6 +52,8 @@ _WARNINGS = frozenset(
 )
 
 STORE_NAME = "exposure.db"
+CLOCK_LOOK_S = 5.0
+"""How often a wall clock that nobody keeps is looked at again, s (engineering default)."""
 
 
 @dataclass(slots=True)
@@ -219,11 +222,12 @@ async def serve(daemon: Daemon) -> ExitCode:
     watch = LoopWatch(on_stall=stalled, on_recovered=recovered)
     loop.on_tick = watch.beat
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
-    turns = {name: daemon.pings.of(name) for name in ("event log", "local socket")}
+    turns = {name: daemon.pings.of(name) for name in ("clock watch", "event log", "local socket")}
     local = LocalSocket(
         daemon.socket_path, loop.command, lambda: picture_of(daemon), loop.events, turns["local socket"]
     )
     services: dict[str, Service] = {
+        "clock watch": lambda: _watch_clock(daemon, turns["clock watch"]),
         "event log": lambda: _log_events(happened, turns["event log"]),
         "local socket": local.serve,
         "service manager": ServiceManager(daemon.notifier, loop, daemon.pings).run,
@@ -251,6 +255,25 @@ async def serve(daemon: Daemon) -> ExitCode:
         return ExitCode.FINE
     _log.error("the wand did not show that it is safe: its lease ends by itself within", lease_ms=loop.config.lease_ms)
     return ExitCode.FAILED
+
+
+async def _watch_clock(daemon: Daemon, on_turn: Callable[[], None]) -> None:
+    """Once the wall clock is kept, earlier sessions of another boot get the age they have."""
+    kept = synchronised()
+    if not kept:
+        _log.warning("wall clock not synchronised", hint="sessions before this boot do not age until it is: set up NTP")
+    look_at = daemon.loop.clock.monotonic() + CLOCK_LOOK_S
+    while not kept:
+        on_turn()
+        await asyncio.sleep(LOOK_EVERY_S)
+        if daemon.loop.clock.monotonic() >= look_at:
+            look_at, kept = daemon.loop.clock.monotonic() + CLOCK_LOOK_S, synchronised()
+    known = daemon.store.aged_again()
+    daemon.loop.age(known)
+    _log.info("wall clock synchronised", aged_sessions=len(known))
+    while True:
+        on_turn()
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def put_away(daemon: Daemon) -> None:

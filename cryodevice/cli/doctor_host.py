@@ -21,8 +21,9 @@ from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import Result, fail, ok, warn
 from cryodevice.console.local_socket import SOCKET_NAME, ask
-from cryodevice.errors import SettingsError, StoreError
-from cryodevice.records import ledger_file
+from cryodevice.errors import NewerStateError, SettingsError, StoreError
+from cryodevice.records import ledger_file, upgrade
+from cryodevice.records.schema import SCHEMA_VERSION
 from cryodevice.transport import ports
 
 _ASK_S = 3.0
@@ -150,10 +151,14 @@ async def ledger(case: Case) -> Result:
     if not case.settings.state_dir.is_dir() or ledger_file.is_new(path):
         return ok("none yet: the first start makes it")
     try:
-        contents = await asyncio.to_thread(ledger_file.read, path)
+        contents, version = await asyncio.to_thread(upgrade.examine, path)
+    except NewerStateError as error:
+        return fail(error.message, "until then the daemon does not start: install that version, or a later one, again")
     except StoreError as error:
         return fail(error.message, "until then the daemon starts and stays locked by dose_unknown")
     said = f"{path.name} is sound, {len(contents.sessions)} sessions"
+    if version < SCHEMA_VERSION:
+        said += f", of schema {version}: the next start brings it up and keeps a copy"
     if contents.lockout is not None:
         cause, hint = contents.lockout.cause, contents.lockout.hint
         return warn(f"{said}; locked by {cause}", f"{hint}; then, with the daemon running: cryodevice reset")

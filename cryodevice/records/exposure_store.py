@@ -6,7 +6,6 @@ Implements ``runtime.ports.ExposureStore``. Judges nothing: it says what is know
 import math
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -19,7 +18,9 @@ from cryodevice.quantities import Seconds
 from cryodevice.records import ledger_file, schema, upgrade
 from cryodevice.records.schema import StoredSession
 from cryodevice.records.writer import GroupWriter, Write
+from cryodevice.runtime.clock import steady_s
 from cryodevice.runtime.ports import Ledger, OpenSession, SessionRecord
+from cryodevice.runtime.wall_trust import synchronised as wall_is_kept
 from cryodevice.safety.exposure import ANONYMOUS, DAY_S, NOTHING, Dose, Past, after_crash
 from cryodevice.safety.verdict import Lockout
 
@@ -47,7 +48,7 @@ def _boot_id() -> str:
 
 def this_boot() -> BootTime:
     """The machine's boot time (Linux)."""
-    return BootTime(_boot_id(), time.clock_gettime(time.CLOCK_BOOTTIME))
+    return BootTime(_boot_id(), steady_s())
 
 
 class SqliteExposureStore:
@@ -58,6 +59,7 @@ class SqliteExposureStore:
         wall: Seconds since 1970 UTC.
         client: Whose dose ``load`` returns.
         boot: Boot id and seconds since boot; ages records within one boot, where the wall clock may be set.
+        synchronised: Whether the wall clock is kept by somebody; ages records of an earlier boot only then.
 
     Attributes:
         upgraded_from: Copy of the older ledger that ``load`` has brought to the present schema, None otherwise.
@@ -70,11 +72,14 @@ class SqliteExposureStore:
         client: str = ANONYMOUS,
         *,
         boot: Callable[[], BootTime] = this_boot,
+        synchronised: Callable[[], bool] = wall_is_kept,
     ) -> None:
         self._path = path.resolve()
         self._wall = wall
         self._client = client
         self._boot = boot
+        self._synchronised = synchronised
+        self._loaded: list[tuple[Past, StoredSession]] = []
         self._lock: int | None = None
         self._writer: GroupWriter | None = None
         self._started: dict[str, float] = {}
@@ -93,6 +98,7 @@ class SqliteExposureStore:
         if self._lock is not None:
             raise StoreError(f"{self._path} is already open", path=str(self._path))
         ledger_file.refuse_newer(self._path)
+        self._boot()  # the kernel's file is read here, once, and not by the first record on the event loop
         try:
             self._lock = ledger_file.hold(self._path)
             ledger_file.refuse_newer(self._path)  # again, now that nobody can change it
@@ -129,6 +135,8 @@ class SqliteExposureStore:
             boot.at_s,
             record.ended_why,
             record.exposure,
+            self._synchronised(),
+            record.simulated,
         )
         self._submit_stored(stored, partial(self._durable, record.at_s))
 
@@ -182,19 +190,31 @@ class SqliteExposureStore:
         )
 
     def _dose(self, sessions: Iterable[StoredSession]) -> Dose:
-        now_s = time.monotonic()
+        now_s = steady_s()
         ages = [(session, self._age_s(session)) for session in sessions if session.client == self._client]
-        return Dose(
-            self._client,
-            past=tuple(Past(now_s - age, session.exposure) for session, age in ages if age <= DAY_S),
-        )
+        self._loaded = [(Past(now_s - age, session.exposure), session) for session, age in ages if age <= DAY_S]
+        return Dose(self._client, past=tuple(past for past, _ in self._loaded))
+
+    def aged_again(self) -> tuple[tuple[Past, Past], ...]:
+        """Earlier sessions that are known to be older than when they were loaded; see ``ExposureStore``."""
+        now_s = steady_s()
+        known = [(past, replace(past, ended_at_s=now_s - self._age_s(session))) for past, session in self._loaded]
+        return tuple((past, older) for past, older in known if older.ended_at_s < past.ended_at_s - 1.0)
 
     def _age_s(self, session: StoredSession) -> float:
-        """Time since a session was last added to; one that seems to lie in the future has just ended."""
+        """Time since a session was last added to, never more than is certain.
+
+        Within one boot its own clock tells. Of an earlier boot it is certain that this boot came after it; more is
+        known only where the wall clock was kept then and is kept now. One that seems to lie in the future has just
+        ended.
+        """
         boot = self._boot()
         if boot.boot_id and boot.boot_id == session.boot_id:
             return max(0.0, boot.at_s - session.updated_boot_s)
-        return max(0.0, self._wall() - session.updated_wall_s)
+        since_boot_s = boot.at_s if boot.boot_id and session.boot_id else 0.0
+        if session.synchronised and self._synchronised():
+            return max(since_boot_s, self._wall() - session.updated_wall_s)
+        return since_boot_s
 
     def _submit_stored(self, stored: StoredSession, durable: Callable[[], None]) -> None:
         if self._writer is None:

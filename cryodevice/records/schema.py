@@ -5,7 +5,7 @@ Pure translation between records and rows; opens no file, starts no thread and r
 SQLite finds a broken page but not a flipped bit inside a number, so every row carries a CRC-32 over its values (a
 session's row over its zone rows too). A row whose CRC is wrong makes the whole ledger unknown, never a smaller dose.
 
-``meta`` keeps ``schema_version`` and ``written_by`` in every schema from 2 on, so that an older program can say which
+``meta`` keeps ``schema_version`` and ``written_by`` in every schema from 3 on, so that an older program can say which
 one it would take to read the file.
 """
 
@@ -23,17 +23,21 @@ from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Clear, Lockout
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""1 said neither whether the wall clock was kept nor whether the wand was simulated, 2 not which program wrote."""
 APPLICATION_ID = 0x4357_4558
 """``PRAGMA application_id`` of a ledger: "CWEX"."""
 
-TABLES = """
-CREATE TABLE meta (
-  schema_version INTEGER NOT NULL, created_wall_s REAL NOT NULL, written_by TEXT NOT NULL DEFAULT '') STRICT;
+_SESSION_TABLE = """
 CREATE TABLE session (
   session_id TEXT PRIMARY KEY, client TEXT NOT NULL, zone TEXT NOT NULL, coldest_plate_degc REAL,
   started_wall_s REAL NOT NULL, updated_wall_s REAL NOT NULL, boot_id TEXT NOT NULL, updated_boot_s REAL NOT NULL,
-  ended_why TEXT NOT NULL, crc INTEGER NOT NULL) STRICT;
+  ended_why TEXT NOT NULL, synchronised INTEGER NOT NULL, simulated INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT
+"""
+TABLES = f"""
+CREATE TABLE meta (
+  schema_version INTEGER NOT NULL, created_wall_s REAL NOT NULL, written_by TEXT NOT NULL DEFAULT '') STRICT;
+{_SESSION_TABLE};
 CREATE TABLE session_zone (
   session_id TEXT NOT NULL, zone TEXT NOT NULL, contact_s REAL NOT NULL, below_15_s REAL NOT NULL,
   below_10_s REAL NOT NULL, below_4_s REAL NOT NULL, d10_degc_s REAL NOT NULL,
@@ -58,6 +62,8 @@ class StoredSession:
         started_wall_s, updated_wall_s: First and newest record, seconds since 1970 UTC.
         boot_id, updated_boot_s: Boot of the machine that wrote the newest record, and its seconds since that boot.
         ended_why: Empty while the session runs, and still empty if a crash ended it.
+        synchronised: The wall clock was kept by somebody when the newest record was made.
+        simulated: The wand was a simulated one.
     """
 
     session_id: str
@@ -70,6 +76,8 @@ class StoredSession:
     updated_boot_s: float
     ended_why: str
     exposure: Mapping[Zone, ZoneExposure]
+    synchronised: bool = False
+    simulated: bool = False
 
     @property
     def contact_s(self) -> float:
@@ -105,6 +113,8 @@ def session_rows(stored: StoredSession) -> SessionRows:
         _text(stored.boot_id),
         _number(stored.updated_boot_s, "updated_boot_s"),
         _text(stored.ended_why),
+        int(stored.synchronised),
+        int(stored.simulated),
     )
     return SessionRows((*head, _crc(head, *zones)), zones)
 
@@ -136,14 +146,14 @@ def sign(connection: Connection, program: str) -> None:
 
 
 def read_signature(connection: Connection) -> str:
-    """Version of the program that wrote last; empty when a schema before 2 could not say."""
+    """Version of the program that wrote last; empty when it was a schema before 3."""
     return str(connection.execute("SELECT written_by FROM meta").fetchone()[0])
 
 
 def write_session(connection: Connection, rows: SessionRows) -> None:
     """Put a session in place of what the ledger held of it, inside the caller's transaction."""
     connection.execute("DELETE FROM session_zone WHERE session_id = ?", rows.session[:1])
-    connection.execute("INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?,?,?)", rows.session)
+    connection.execute("INSERT OR REPLACE INTO session VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows.session)
     connection.executemany("INSERT INTO session_zone VALUES (?,?,?,?,?,?,?,?,?)", rows.zones)
 
 
@@ -152,8 +162,26 @@ def write_lockout(connection: Connection, row: tuple[Value, ...]) -> None:
     connection.execute("INSERT INTO lockout VALUES (NULL,?,?,?,?,?,?,?,?,?,?)", row)
 
 
+def say_clock_and_wand(connection: Connection) -> None:
+    """From schema 1 to 2, inside the caller's transaction; what version 1 did not know counts as not kept.
+
+    Raises:
+        StoreError: A row is damaged.
+    """
+    sessions = read_sessions(connection)
+    connection.execute("DROP TABLE session")
+    connection.execute(_SESSION_TABLE)
+    for session in sessions:
+        write_session(connection, session_rows(session))
+
+
+def say_who_wrote(connection: Connection) -> None:
+    """From schema 2 to 3, inside the caller's transaction."""
+    connection.execute("ALTER TABLE meta ADD COLUMN written_by TEXT NOT NULL DEFAULT ''")
+
+
 def read_sessions(connection: Connection) -> tuple[StoredSession, ...]:
-    """Every session, in the order of their newest records.
+    """Every session, in the order of their newest records; of a ledger of version 1 too.
 
     Raises:
         StoreError: A row is damaged.
@@ -206,6 +234,7 @@ def _session(row: tuple[Value, ...], zones: list[tuple[Value, ...]]) -> StoredSe
         float(row[7] or 0.0),
         str(row[8]),
         MappingProxyType(exposure),
+        *(bool(flag) for flag in row[9:-1]),
     )
 
 

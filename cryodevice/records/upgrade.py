@@ -12,16 +12,13 @@ from pathlib import Path
 
 from cryodevice.errors import StoreError
 from cryodevice.records import ledger_file, schema
+from cryodevice.records.ledger_file import Contents
 from cryodevice.records.schema import APPLICATION_ID, SCHEMA_VERSION
 
 Step = Callable[[sqlite3.Connection], None]
 
 
-def _who_wrote(connection: sqlite3.Connection) -> None:
-    connection.execute("ALTER TABLE meta ADD COLUMN written_by TEXT NOT NULL DEFAULT ''")
-
-
-STEPS: Mapping[int, Step] = {1: _who_wrote}
+STEPS: Mapping[int, Step] = {1: schema.say_clock_and_wand, 2: schema.say_who_wrote}
 """From each older schema to the next. A step that changes rows checks their CRC and makes a new one."""
 
 
@@ -39,8 +36,7 @@ def bring_up(path: Path) -> Path | None:
     version = _older(path)
     if version is None:
         return None
-    with ledger_file.said_of(path), ledger_file.connect_to_read(path) as connection:
-        ledger_file.check(connection, version)
+    examine(path)
     copy = _copy(path, version)
     with contextlib.closing(ledger_file.connect(path)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -48,11 +44,22 @@ def bring_up(path: Path) -> Path | None:
             STEPS[number](connection)
         connection.execute("UPDATE meta SET schema_version = ?", (SCHEMA_VERSION,))
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        with ledger_file.said_of(path):  # a damaged row ends it here: nothing has been committed
-            schema.read_sessions(connection)
-            schema.read_lockout(connection)
         connection.execute("COMMIT")
     return copy
+
+
+def examine(path: Path) -> tuple[Contents, int]:
+    """What a sound ledger holds, an older one too, and its schema. Changes nothing.
+
+    Raises:
+        StoreError: Missing, damaged or unreadable; the sentence names the file.
+        NewerStateError: A newer program wrote it.
+    """
+    ledger_file.refuse_newer(path)
+    version = _older(path) or SCHEMA_VERSION
+    with ledger_file.said_of(path), ledger_file.connect_to_read(path, leave=False) as connection:
+        ledger_file.check(connection, version)
+        return Contents(schema.read_sessions(connection), schema.read_lockout(connection)), version
 
 
 def _older(path: Path) -> int | None:

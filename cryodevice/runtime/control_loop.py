@@ -6,8 +6,8 @@ It knows no interlock and no wire. Everything that watches hangs on the two buse
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from cryodevice.quantities import U16
 from cryodevice.runtime.bus import Bus
@@ -20,6 +20,7 @@ from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.exposure import Past
 from cryodevice.safety.phases import TREATING
 from cryodevice.treatment.controller import decide
 from cryodevice.treatment.core import (
@@ -108,6 +109,13 @@ class ControlLoop:
     def note(self, kind: EventKind, message: str, **evidence: object) -> None:
         """Publish an event that is not the controller's."""
         self._tell((Event(kind, self.clock.monotonic(), message, evidence),))
+
+    def age(self, known: Iterable[tuple[Past, Past]]) -> None:
+        """Take over what has become known of the age of earlier sessions: each pair is one as loaded, and as known."""
+        older = {id(past): now for past, now in known}
+        dose = self._core.dose
+        past = tuple(older.get(id(past), past) for past in dose.past)
+        self._core = replace(self._core, dose=replace(dose, past=past))
 
     async def run(self) -> bool:
         """Tick until stopped. On every way out the wand is made safe first.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cryodevice.quantities import Celsius, Seconds
-from cryodevice.safety.exposure import Dose, ZoneExposure
+from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Lockout
 
@@ -45,7 +45,10 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """The running session's totals, to be made durable. ``ended_why`` empty while it runs."""
+    """The running session's totals, to be made durable. ``ended_why`` empty while it runs.
+
+    ``simulated``: the wand was one without a wand; the dose counts all the same.
+    """
 
     session_id: str
     client: str
@@ -54,6 +57,7 @@ class SessionRecord:
     exposure: Mapping[Zone, ZoneExposure]
     at_s: Seconds
     ended_why: str = ""
+    simulated: bool = False
 
 
 class ExposureStore(Protocol):
@@ -69,6 +73,13 @@ class ExposureStore(Protocol):
 
     def submit_lockout(self, lockout: Lockout | None) -> None:
         """Queue the latched lockout, or its clearing."""
+        ...
+
+    def aged_again(self) -> tuple[tuple[Past, Past], ...]:
+        """Earlier sessions as ``load`` gave them and as they are known now that the wall clock is trusted.
+
+        Each is older than it was given, or nothing has changed and it is not among them.
+        """
         ...
 
     @property

@@ -29,6 +29,7 @@ def record_of(core: Core, at_s: Seconds, *, unfinished: str = "", allowance: boo
         exposure=exposure,
         at_s=at_s,
         ended_why=over or unfinished,
+        simulated=core.link.identity is not None and core.link.identity.simulated,
     )
 
 

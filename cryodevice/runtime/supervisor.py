@@ -19,6 +19,9 @@ STILL_LOOKS = 4
 process held up as a whole is not taken for it (engineering default)."""
 END_WITHIN_S = 1.0
 """A control loop that is told to end and has not begun to by then is stuck (engineering default)."""
+INSIST_S = 2.0
+"""A service that has not ended so long after it was cancelled is cancelled again: libraries lose a cancellation now and
+then, and a daemon that is to end ends (engineering default: twice the publisher's farewell)."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _log = structlog.get_logger("cryodevice.supervisor")
@@ -49,6 +52,14 @@ async def supervise(loop: ControlLoop, services: Mapping[str, Service]) -> bool:
             group.create_task(_forever(loop, name, service), name=name)
             for name, service in {**services, "tick watch": lambda: _watch(loop)}.items()
         ]
+
+        def insist() -> None:
+            if pending := [task for task in tasks if not task.done()]:
+                for task in pending:
+                    task.cancel()
+                running.call_later(INSIST_S, insist)
+
+        control.add_done_callback(lambda _: running.call_later(INSIST_S, insist))
 
         def end(who: str) -> None:
             loop.stop_running(who)

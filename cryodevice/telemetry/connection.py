@@ -90,7 +90,8 @@ class Connection(aiomqtt.Client):
         # Not the loop's executor: asyncio and the interpreter wait for its threads at the end, however long one dials.
         threading.Thread(target=self._dial, args=(dialled,), name="mqtt-dial", daemon=True).start()
         try:
-            await asyncio.wait_for(dialled, self._settings.connect_timeout_s)
+            async with asyncio.timeout(self._settings.connect_timeout_s):
+                await dialled
         except TimeoutError:
             raise aiomqtt.MqttError(f"no line within {self._settings.connect_timeout_s:g} s") from None
         except (OSError, ValueError) as problem:

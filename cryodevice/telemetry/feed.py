@@ -106,7 +106,9 @@ class Feed:
         """Wait for the next tick, not long, and publish what is due."""
         with contextlib.suppress(TimeoutError):
             if not self._look():
-                self._take(await asyncio.wait_for(self._snapshots.get(), LOOK_EVERY_S))
+                # Not wait_for: before Python 3.12 it loses a cancellation that meets a tick, and with it the end.
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    self._take(await self._snapshots.get())
         if (latest := self._latest) is not None:
             await self._changes(send, latest)
             if self._decimator.due(latest.at_s):

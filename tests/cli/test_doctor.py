@@ -23,6 +23,7 @@ from cryodevice.runtime.connection import random_token
 from cryodevice.settings import load_settings
 from cryodevice.wire.blocks import Order
 from cryodevice.wire.codes import Mode
+from tests.records.test_upgrade import SCHEMA_1, script
 from tests.system.processes import (
     CRYODEVICE,
     ENVIRONMENT,
@@ -235,6 +236,23 @@ async def test_a_damaged_ledger_is_found_and_left_as_it_is(settings, tmp_path):
     assert results["ledger"].state is FAIL
     assert "quarantine" in results["ledger"].message
     assert (tmp_path / "state" / "exposure.db").read_bytes() == b"not a ledger"
+
+
+async def test_a_ledger_of_another_version_is_no_damage(settings, tmp_path):
+    config = settings("/nowhere")
+    ledger = tmp_path / "state" / "exposure.db"
+    script(ledger, SCHEMA_1)
+    before = ledger.read_bytes()
+    results = await doctor(config)
+    assert results["ledger"].state is WARN, "its lockout stands"
+    assert "of schema 1: the next start brings it up" in results["ledger"].message
+    assert ledger.read_bytes() == before
+    script(ledger, "PRAGMA user_version=9; UPDATE meta SET schema_version = 9")
+    results = await doctor(config)
+    assert results["ledger"].state is FAIL
+    assert "a newer cryodevice" in results["ledger"].message
+    assert "quarantine" not in results["ledger"].message + results["ledger"].todo
+    assert not list((tmp_path / "state").glob("exposure.db-*"))
 
 
 def test_settings_that_cannot_be_used_are_exit_code_2(tmp_path):

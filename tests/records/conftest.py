@@ -47,11 +47,12 @@ for count in range(1, 1_000_000):
 
 @dataclass
 class Bench:
-    """One state directory; ``wall_s`` and ``boot`` are what the store sees."""
+    """One state directory; ``wall_s``, ``boot`` and ``synchronised`` are what the store sees."""
 
     directory: Path
     wall_s: float = NOW
     boot: BootTime = field(default_factory=lambda: BootTime("boot-1", 1000.0))
+    synchronised: bool = True
     opened: list[SqliteExposureStore] = field(default_factory=list)
 
     @property
@@ -59,7 +60,9 @@ class Bench:
         return self.directory / "exposure.db"
 
     def store(self, client: str = "anonymous") -> SqliteExposureStore:
-        store = SqliteExposureStore(self.path, lambda: self.wall_s, client, boot=lambda: self.boot)
+        store = SqliteExposureStore(
+            self.path, lambda: self.wall_s, client, boot=lambda: self.boot, synchronised=lambda: self.synchronised
+        )
         self.opened.append(store)
         return store
 

@@ -2,18 +2,20 @@ import math
 import sqlite3
 import stat
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryodevice.errors import StoreError
+from cryodevice.records import schema
 from cryodevice.records.exposure_store import RESTARTED, BootTime
 from cryodevice.runtime.ports import ExposureStore, SessionRecord
 from cryodevice.safety.exposure import NOTHING, Dose, ZoneExposure, after_crash
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Clear, Lockout
-from tests.records.conftest import Bench, record, wait_for
+from tests.records.conftest import NOW, Bench, record, wait_for
 
 HOUR_S = 3600.0
 LOCKOUT = Lockout("skin_stop", Clear.SERVICE, 1.5, 2.0, math.inf, "degC", "look at the skin")
@@ -262,3 +264,100 @@ def test_totals_after_load_are_the_sum_of_what_was_submitted(
         assert total.lowest_fat_degc == min(totals.lowest_fat_degc for totals in of_zone)
     touched = [exposure for exposure in newest.values() if sum(total.contact_s for total in exposure.values()) > 0.0]
     assert loaded.earlier_sessions == len(touched)
+
+
+@pytest.mark.req("D21")
+@pytest.mark.parametrize("ahead_s", [25 * HOUR_S, 40 * 365 * 24 * HOUR_S, -56 * 365 * 24 * HOUR_S])
+@pytest.mark.parametrize("kept_when", ["then", "now", "never"])
+def test_after_a_reboot_a_wall_clock_that_nobody_keeps_ages_nothing(
+    bench: Bench, ahead_s: float, kept_when: str
+) -> None:
+    bench.synchronised = kept_when == "then"
+    bench.written(record())
+    bench.synchronised = kept_when == "now"
+    bench.wall_s, bench.boot = bench.wall_s + ahead_s, BootTime("boot-2", 20.0)
+    assert bench.load().dose.day(Zone.NOSE).contact_s == 10.0
+    bench.boot = BootTime("boot-2", 24 * HOUR_S - 1.0)
+    assert bench.load().dose.day(Zone.NOSE).contact_s == 10.0, "it has not been a day since this boot"
+    bench.boot = BootTime("boot-2", 24 * HOUR_S + 1.0)
+    assert bench.load().dose.past == (), "this boot came after it, and is a day old"
+
+
+@pytest.mark.req("D21")
+def test_once_the_wall_clock_is_kept_earlier_sessions_get_their_age(bench: Bench) -> None:
+    bench.written(record("yesterday"), record("today", 7.0))
+    bench.synchronised = False
+    bench.wall_s, bench.boot = 10.0, BootTime("boot-2", 20.0)
+    store = bench.store()
+    loaded = store.load().dose
+    assert store.aged_again() == ()
+    bench.wall_s, bench.synchronised = NOW + 25 * HOUR_S, True
+    known = store.aged_again()
+    assert [old for old, _ in known] == list(loaded.past)
+    assert all(new.ended_at_s == pytest.approx(old.ended_at_s + 20.0 - 25 * HOUR_S, abs=5) for old, new in known)
+    assert all(new.zones is old.zones for old, new in known)
+
+
+@pytest.mark.req("D21")
+@pytest.mark.req("X06")
+@pytest.mark.parametrize(("synchronised", "simulated"), [(True, False), (False, True)])
+def test_a_record_says_whether_its_clock_was_kept_and_its_wand_simulated(
+    bench: Bench, synchronised: bool, simulated: bool
+) -> None:
+    bench.synchronised = synchronised
+    bench.written(replace(record(), simulated=simulated))
+    connection = sqlite3.connect(bench.path)
+    assert connection.execute("SELECT synchronised, simulated FROM session").fetchall() == [(synchronised, simulated)]
+    connection.close()
+
+
+def of_version_1(bench: Bench) -> None:
+    """The same ledger as version 1 of the schema kept it."""
+    connection = sqlite3.connect(bench.path, isolation_level=None)
+    rows = connection.execute("SELECT * FROM session").fetchall()
+    connection.executescript(
+        "BEGIN; DROP TABLE session; CREATE TABLE session ("
+        "session_id TEXT PRIMARY KEY, client TEXT NOT NULL, zone TEXT NOT NULL, coldest_plate_degc REAL,"
+        "started_wall_s REAL NOT NULL, updated_wall_s REAL NOT NULL, boot_id TEXT NOT NULL,"
+        "updated_boot_s REAL NOT NULL,"
+        "ended_why TEXT NOT NULL, crc INTEGER NOT NULL) STRICT;"
+        "ALTER TABLE meta DROP COLUMN written_by; UPDATE meta SET schema_version = 1; PRAGMA user_version = 1; COMMIT;"
+    )
+    for row in rows:
+        zones = connection.execute("SELECT * FROM session_zone WHERE session_id = ? ORDER BY zone", row[:1]).fetchall()
+        head = row[:9]
+        connection.execute("INSERT INTO session VALUES (?,?,?,?,?,?,?,?,?,?)", (*head, schema._crc(head, *zones)))
+    connection.close()
+
+
+def test_a_ledger_of_version_1_is_taken_over_whole(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = bench.opened_store()
+    store.submit_lockout(LOCKOUT)
+    store.submit_session(record())
+    store.submit_session(record("s2", 20.0, 9.0, zone=Zone.NECK))
+    store.close()
+    expected = summed(bench.load().dose)
+    of_version_1(bench)
+    with monkeypatch.context() as broken:
+        broken.setattr(schema, "write_session", lambda *_: (_ for _ in ()).throw(sqlite3.OperationalError("disk full")))
+        ledger = bench.load()
+        assert (ledger.known, "disk full" in ledger.why_unknown) == (False, True)
+    connection = sqlite3.connect(bench.path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,), "half an upgrade"
+    connection.close()
+    ledger = bench.load()
+    assert (ledger.known, ledger.lockout, summed(ledger.dose)) == (True, LOCKOUT, expected)
+    assert summed(bench.load().dose) == expected
+    bench.wall_s, bench.boot = NOW + 25 * HOUR_S, BootTime("boot-2", 20.0)
+    assert summed(bench.load().dose) == expected, "version 1 did not say whether its clock was kept"
+
+
+def test_a_damaged_ledger_of_version_1_is_not_taken_over(bench: Bench) -> None:
+    bench.written(record())
+    of_version_1(bench)
+    connection = sqlite3.connect(bench.path)
+    connection.execute("UPDATE session_zone SET contact_s = 1.0")
+    connection.commit()
+    connection.close()
+    ledger = bench.load()
+    assert (ledger.known, "damaged" in ledger.why_unknown) == (False, True)

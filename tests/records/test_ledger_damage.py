@@ -59,7 +59,7 @@ def altered(bench: Bench, statement: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "because"),
     [
-        ("PRAGMA user_version=3", "not a sound exposure ledger"),
+        ("PRAGMA user_version=4", "not a sound exposure ledger"),
         ("PRAGMA user_version=0", "not a sound exposure ledger"),
         ("PRAGMA application_id=7", "not a sound exposure ledger"),
         ("PRAGMA journal_mode=DELETE", "not a sound exposure ledger"),

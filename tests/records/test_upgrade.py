@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,18 @@ def test_an_older_ledger_is_brought_up_and_the_old_one_kept(bench: Bench) -> Non
         assert connection.execute("SELECT count(*) FROM session").fetchone() == (2,)
     assert bench.opened_store().upgraded_from is None
     assert copies(bench) == [copy]
+
+
+def test_a_ledger_half_way_takes_only_the_steps_it_needs(bench: Bench) -> None:
+    older(bench)
+    with closing(ledger_file.connect(bench.path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        schema.say_clock_and_wand(connection)
+        connection.execute("UPDATE meta SET schema_version = 2")
+        connection.execute("PRAGMA user_version=2")
+        connection.execute("COMMIT")
+    assert_all_there(bench)
+    assert [path.name[:21] for path in bench.directory.glob("*schema*Z")] == ["exposure.db.schema-2-"]
 
 
 def test_a_copy_put_back_is_the_ledger_it_was(bench: Bench) -> None:

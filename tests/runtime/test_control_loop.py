@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from cryodevice.runtime.connection import SAFE_WITHIN_S
-from cryodevice.runtime.supervisor import supervise
+from cryodevice.runtime.supervisor import INSIST_S, supervise
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import SessionState
@@ -126,6 +126,17 @@ async def test_a_wand_that_never_gives_its_turn_back_does_not_hold_up_the_end(be
         await asyncio.wait_for(running, SAFE_WITHIN_S + 1.0)
     assert bench.loop.shown_safe is False
     assert bench.sim.truth()["trip"] == "lease_expired"
+
+
+async def test_a_service_that_loses_its_cancellation_does_not_hold_up_the_end(bench):
+    async def deaf():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    asyncio.get_running_loop().call_later(0.3, bench.loop.stop_running, "test")
+    async with asyncio.timeout(INSIST_S + 3.0):
+        await supervise(bench.loop, {"deaf": deaf})
 
 
 async def test_a_service_that_just_returns_has_failed(bench):

@@ -13,10 +13,11 @@ from typing import Any
 
 from tests.system import failpoint_rows as failpoints
 from tests.system import process_acts as acts
+from tests.system import time_rows as times
 from tests.system.faults import THROUGH_DAEMON_S, WITHOUT_DAEMON_S
 from tests.system.processes import FAULTY_DAEMON, Bed, bed
 
-Shown = float | None
+Shown = float | str | None
 Once = Callable[[Path, int], Shown]
 
 
@@ -28,11 +29,12 @@ class Row:
         id: Of the matrix; a letter after it tells variants apart.
         fault: What goes wrong.
         must: What must then be true.
-        once: Shows it; the seconds it took where ``budget_s`` bounds them.
+        once: Shows it; gives the seconds it took where ``budget_s`` bounds them, else what was seen, in words, or None.
         budget_s: From the fault to drive zero, or what ``timed`` says; None where nothing is timed.
         timed: What is timed, if not the time to drive zero.
         elsewhere: The test that shows it in ``make test``, where that is another file's; or ``CAMPAIGN``.
         alone: It needs the machine for itself.
+        runs: How often ``make campaign`` shows it.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Row:
     timed: str = ""
     elsewhere: str = ""
     alone: bool = False
+    runs: int = 20
 
 
 def cooling(act: Callable[[Bed], Shown], *, fault: str = "", **how: Any) -> Once:
@@ -208,4 +211,73 @@ BROKEN = tuple(
     for of_act, act in enumerate(failpoints.ACTS)
 )
 """Every failpoint with every act; in ``make test`` each failpoint with one of them, in turn."""
-ROWS = PROCESS + BROKEN
+TIME_FILE = "tests/runtime/test_time.py"
+NOTHING_RESUMES = "session over, no lease renewed, nothing resumes"
+TIME = (
+    Row(
+        "D10",
+        "an hour of sessions, lost cables and waiting (simulated time)",
+        f"at most {times.MOST_GROWN} more objects",
+        times.hours(3600.0),
+        elsewhere=TIME_FILE,
+        runs=3,
+    ),
+    Row(
+        "D10b",
+        "five minutes of a real daemon, cooling and waiting",
+        "resident memory grows by less than 1 MiB an hour",
+        cooling(acts.memory_stays, mqtt={"mode": "embedded", "port": 0}),
+        elsewhere=CAMPAIGN,
+        runs=3,
+    ),
+    Row(
+        "D18",
+        "the clock jumps by an hour in mid-contact",
+        NOTHING_RESUMES,
+        times.asleep(3600.0, wand_lives=False, clock_sees_it=True),
+        elsewhere=TIME_FILE,
+    ),
+    Row(
+        "D18b",
+        "suspend of ten minutes, the wand awake",
+        NOTHING_RESUMES,
+        times.asleep(600.0, wand_lives=True, clock_sees_it=True),
+        elsewhere=TIME_FILE,
+    ),
+    Row(
+        "D18c",
+        "the same where no clock sees it",
+        "the wand refuses the order judged before; " + NOTHING_RESUMES,
+        times.asleep(600.0, wand_lives=True, clock_sees_it=False),
+        elsewhere=TIME_FILE,
+    ),
+    Row(
+        "D19",
+        "wall clock ±1 day, +1 year, back, one step each second",
+        "every order, event, dose, backoff as with a steady one",
+        times.stepped,
+        elsewhere=TIME_FILE,
+    ),
+    Row(
+        "D20",
+        "an hour twice, an hour missing, six time zones",
+        "UTC everywhere, the same in every zone, strictly in order",
+        times.zoned,
+        elsewhere=TIME_FILE,
+    ),
+    Row(
+        "D21",
+        "boot at 1970, nobody keeps the clock",
+        "a stop works within 250 ms; the record is flagged",
+        times.at_1970,
+        elsewhere=TIME_FILE,
+    ),
+    Row(
+        "D21b",
+        "clock a day ahead, at 1970, 40 years ahead after a reboot, kept by nobody",
+        "the day's dose counts; it ages once the clock is kept",
+        times.rebooted,
+        elsewhere="tests/records/test_exposure_store.py",
+    ),
+)
+ROWS = PROCESS + BROKEN + TIME
