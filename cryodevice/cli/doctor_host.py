@@ -25,7 +25,7 @@ from cryodevice.errors import SettingsError, StoreError
 from cryodevice.records import ledger_file
 from cryodevice.transport import ports
 
-_ASK_S = 3.0
+ASK_S = 3.0
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -72,15 +72,16 @@ async def state_dir(case: Case) -> Result:
         return _not_there(path)
     except OSError as error:
         return fail(f"{path}: {error.strerror}", "run this as the daemon's user, or as root")
-    return _whose(path, about)
+    return whose(path, about, os.geteuid())
 
 
-def _whose(path: Path, about: os.stat_result) -> Result:
+def whose(path: Path, about: os.stat_result, user: int) -> Result:
+    """Whether a state directory belongs to ``user``, who may be root, and to nobody else."""
     mode = stat.S_IMODE(about.st_mode)
     said = f"{path}, owner {owner_of(about)}, mode {mode:04o}"
     if not stat.S_ISDIR(about.st_mode):
         return fail(f"{path} is no directory", "set records.state_dir to a directory")
-    if os.geteuid() not in (0, about.st_uid):
+    if user not in (0, about.st_uid):
         return fail(said, f"run this, and the daemon, as {owner_of(about)}; or set records.state_dir to one of yours")
     if mode & stat.S_IWOTH:
         return fail(f"{said}: everyone may replace the ledger", f"chmod 700 {path}")
@@ -129,7 +130,7 @@ async def daemon(case: Case) -> Result:
     path = case.settings.state_dir
     holder = await asyncio.to_thread(ports.holder, str(path / STORE_NAME.replace(".db", ".lock")))
     try:
-        answer = await asyncio.to_thread(ask, path / SOCKET_NAME, {"ask": "status", "who": "doctor"}, _ASK_S)
+        answer = await asyncio.to_thread(ask, path / SOCKET_NAME, {"ask": "status", "who": "doctor"}, ASK_S)
     except StoreError as error:
         if holder:
             return fail(
