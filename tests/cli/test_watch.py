@@ -168,12 +168,10 @@ async def test_what_is_no_daemon_is_said_to_be_none(tmp_path, line):
             await writer.drain()
             await reader.read()
 
-    async with (
-        await asyncio.start_unix_server(answer, str(tmp_path / "s")),
-        aclosing(followed(tmp_path / "s", 1)) as it,
-    ):
+    path = tmp_path / "control.sock"
+    async with serving(path, answer), aclosing(followed(path, 1.0)) as daemon:
         with pytest.raises(StoreError, match="is no cryodevice daemon"):
-            await anext(it)
+            await anext(daemon)
 
 
 def test_without_a_daemon_it_says_so(tmp_path):
