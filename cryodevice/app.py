@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
 from cryodevice.records import SqliteExposureStore
 from cryodevice.runtime.bus import Bus, Subscription
-from cryodevice.runtime.clock import SystemClock
+from cryodevice.runtime.clock import Clock, SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
 from cryodevice.runtime.liveness import LoopWatch, freeze_gc
@@ -86,14 +86,10 @@ def wand_url(settings: Settings) -> str:
     return f"socket://{link.host}:{link.tcp_port}" if link.kind == "tcp" else link.port
 
 
-def wand_of(settings: Settings, now: Callable[[], Seconds]) -> Wand:
-    """The driver for the link of these settings, not opened yet.
-
-    Args:
-        settings: ``link`` says which.
-        now: Monotonic seconds, stamped on each reading.
-    """
-    return SerialWand(open_link(wand_url(settings), baud=settings.link.baud), now)
+def wand_of(settings: Settings, clock: Clock) -> Wand:
+    """The driver for the wand of these settings. Opens nothing."""
+    line = open_link(wand_url(settings), baud=settings.link.baud)
+    return SerialWand(line, clock.monotonic)
 
 
 async def assemble(settings: Settings) -> Daemon:
@@ -114,11 +110,10 @@ async def assemble(settings: Settings) -> Daemon:
         ) from error
     store = SqliteExposureStore(state_dir / STORE_NAME, clock.wall)
     ledger = await asyncio.to_thread(store.load)
-    wand = wand_of(settings, clock.monotonic)
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
-        connection=Connection(wand, clock, Seconds(settings.control.exchange_deadline_s)),
+        connection=Connection(wand_of(settings, clock), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
         config=Config(
             limits=settings.limits,

@@ -162,20 +162,21 @@ async def ledger(case: Case) -> Result:
 
 
 class _Timex(ctypes.Structure):
-    """``struct timex`` of adjtimex(2), with room for what later kernels add."""
+    """The head of ``struct timex``, and more room than any kernel fills behind it."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
         ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
+        ("frequency", ctypes.c_long),
+        ("largest_error_us", ctypes.c_long),
+        ("estimated_error", ctypes.c_long),
+        ("status", ctypes.c_int),
         ("rest", ctypes.c_char * 256),
     )
 
 
-_UNKNOWN_ERROR_US = 16_000_000
-"""The kernel's largest error, which it also starts with: nothing has set the clock (adjtimex(2), NTP_PHASE_LIMIT)."""
+_TIME_ERROR, _STA_UNSYNC = 5, 0x0040
+"""Answer, and bit of the status, with which adjtimex(2) says that nobody keeps the clock."""
 
 
 async def clock(case: Case) -> Result:
@@ -184,8 +185,9 @@ async def clock(case: Case) -> Result:
     told = _Timex()
     error_s: float | None = None
     with suppress(OSError, AttributeError):  # no such call outside Linux
-        if ctypes.CDLL(None).ntp_adjtime(ctypes.byref(told)) >= 0 and told.maxerror < _UNKNOWN_ERROR_US:
-            error_s = told.maxerror / 1e6
+        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
+        if 0 <= answer < _TIME_ERROR and not told.status & _STA_UNSYNC:
+            error_s = told.largest_error_us / 1e6
     return judged.clock(time.gmtime().tm_year, error_s)
 
 

@@ -61,6 +61,7 @@ class LocalSocket:
     command: Callable[[Command], None]
     picture: Callable[[], Plain | None]
     events: Bus[NumberedEvent]
+    _clients: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _watchers: set[asyncio.Future[None]] = field(default_factory=set)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -100,32 +101,25 @@ class LocalSocket:
             writer.transport.abort()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
         self._writers.add(writer)
         try:
-            while len(self._writers) <= MOST_CLIENTS:
+            while self._clients <= MOST_CLIENTS:
                 async with asyncio.timeout(IDLE_S):
                     line = await reader.readline()
                 if not line:
                     break
-                request = _parsed(line)
-                if request.get("ask") == "watch" and len(self._watchers) < MOST_WATCHERS:
-                    await self._watch(request, writer)
+                if _request(line).get("ask") == "watch" and len(self._watchers) < MOST_WATCHERS:
+                    await self._watch(_request(line), writer)
                     break
-                answer = await self._answer(request)
-                writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    await writer.drain()
+                await _say(writer, await self._answer(line))
         except TimeoutError:
             writer.transport.abort()  # it is silent, or takes nothing: what waits for it is not kept any longer
         except (OSError, ValueError):
             pass  # it went away, or sent an endless line: only its own connection ends
         finally:
-            writer.close()
-            try:
-                async with asyncio.timeout(FAREWELL_S):
-                    await writer.wait_closed()
-            except (OSError, TimeoutError):
-                writer.transport.abort()
+            self._clients -= 1
+            await _let_go(writer)
             self._writers.discard(writer)
 
     async def _watch(self, request: Plain, writer: asyncio.StreamWriter) -> None:
@@ -139,7 +133,8 @@ class LocalSocket:
             watcher.cancel()
             self._watchers.discard(watcher)
 
-    async def _answer(self, request: Plain) -> Plain:
+    async def _answer(self, line: bytes) -> Plain:
+        request = _request(line)
         if not request:
             return _refused('one JSON object a line, such as {"ask": "status"}')
         try:
@@ -183,13 +178,29 @@ class LocalSocket:
         return _refused("the control loop did not answer")
 
 
-def _parsed(line: bytes) -> Plain:
-    """The request on a line; empty when it is none."""
+def _request(line: bytes) -> Plain:
+    """The request in a line; empty when there is none."""
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}
+
+
+async def _say(writer: asyncio.StreamWriter, answer: Plain) -> None:
+    writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        await writer.drain()
+
+
+async def _let_go(writer: asyncio.StreamWriter) -> None:
+    """Close a connection; what its client does not take in a moment is lost to it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(FAREWELL_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 def _who(request: Plain) -> str:
