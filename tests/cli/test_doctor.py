@@ -74,6 +74,7 @@ def skipped_because(results, root: str) -> set[str]:
 
 
 def test_all_is_well_with_a_wand_on_a_pty(wand, settings):
+    before = wand.truth()
     done = cryodevice("doctor", "--config", settings(wand.port, mqtt={"mode": "embedded", "port": 0}))
     assert done.returncode == 0, done
     words = dict(reversed(line.split()[:2]) for line in done.stdout.splitlines() if re.match(r"\w+ +\w+ ", line))
@@ -88,8 +89,10 @@ def test_all_is_well_with_a_wand_on_a_pty(wand, settings):
     }
     assert len(columns) == 1, "the messages stand under one another"
     assert "\x1b" not in done.stdout, "no colour but on a terminal"
-    assert wand.truth()["lease_live"] is False
-    assert wand.truth()["drive_on_since_s"] is None
+    after = wand.truth()
+    assert after["lease_live"] is False
+    for when in ("drive_on_since_s", "drive_off_at_s"):
+        assert after[when] == before[when], "the doctor has let current flow"
 
 
 def test_all_is_well_over_tcp_and_json_has_its_shape(wand, settings):
