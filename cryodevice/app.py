@@ -18,7 +18,7 @@ from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds
 from cryodevice.records import SqliteExposureStore
 from cryodevice.runtime.bus import Bus, Subscription
-from cryodevice.runtime.clock import SystemClock
+from cryodevice.runtime.clock import Clock, SystemClock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
 from cryodevice.runtime.failpoints import arm, failpoint
@@ -101,23 +101,18 @@ def wand_url(settings: Settings) -> str:
     return f"socket://{host}:{link.tcp_port}" if link.kind in TCP_PORTS else link.port
 
 
-def wand_of(settings: Settings, now: Callable[[], Seconds]) -> Wand:
-    """The driver for the link of these settings, not opened yet.
-
-    Args:
-        settings: ``link`` says which.
-        now: Monotonic seconds, stamped on each reading.
-    """
+def wand_of(settings: Settings, clock: Clock) -> Wand:
+    """The driver for the wand of these settings. Opens nothing."""
     link = settings.link
     line = open_link(wand_url(settings), baud=link.baud)
     if link.kind in {"serial", "tcp"}:
-        return SerialWand(line, now)
+        return SerialWand(line, clock.monotonic)
     from cryodevice.device.modbus_framing import RtuFraming, TcpFraming  # noqa: PLC0415  # pymodbus only where spoken
     from cryodevice.device.modbus_wand import ModbusWand  # noqa: PLC0415
 
     tcp = link.kind == "modbus-tcp"
     framing = TcpFraming(link.unit) if tcp else RtuFraming(link.unit, silence_s(link.baud))
-    return ModbusWand(line, framing, now)
+    return ModbusWand(line, framing, clock.monotonic)
 
 
 async def assemble(settings: Settings) -> Daemon:
@@ -148,7 +143,7 @@ async def assemble(settings: Settings) -> Daemon:
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     loop = ControlLoop(
-        connection=Connection(wand_of(settings, clock.monotonic), clock, Seconds(settings.control.exchange_deadline_s)),
+        connection=Connection(wand_of(settings, clock), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
         config=Config(
             limits=settings.limits,

@@ -118,9 +118,20 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
         where = await _open_ports(stack, simulator, pacer, options)
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(pacer.run(), name="wand")
-            print(json.dumps({**where, "pid": os.getpid(), "simulated": True}), flush=True)
+            _say({**where, "pid": os.getpid(), "simulated": True})
             await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
             ticking.cancel()
+
+
+def _say(where: dict[str, object]) -> None:
+    """Print where the ports are. Somebody who cannot be told is no reason to end a wand that others may know."""
+    try:
+        print(json.dumps(where), flush=True)
+    except OSError as error:
+        with suppress(OSError):
+            print(f"firmware-sim: cannot write where the ports are: {error.strerror}", file=sys.stderr)
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _open_ports(

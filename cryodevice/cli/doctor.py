@@ -18,7 +18,7 @@ from cryodevice import __version__
 from cryodevice.cli import doctor_broker, doctor_daemon, doctor_host, doctor_wand
 from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import NEEDS, Result, State, blocked, exit_code, fail
-from cryodevice.errors import CryodeviceError, ExitCode, LinkError
+from cryodevice.errors import CryodeviceError, DeviceError, ExitCode, LinkError, WireError
 
 JSON_VERSION = 1
 Probe = Callable[[Case], Awaitable[Result]]
@@ -97,8 +97,10 @@ async def _made(check: str, case: Case) -> Result:
         return await (ASKED if asked else PROBES)[check](case)
     except LinkError as error:
         return fail(error.message, "check cable and power, then run this again")
-    except CryodeviceError as error:
+    except (WireError, DeviceError) as error:
         return fail(error.message, "the wand does not keep to docs/wire.md: have it serviced")
+    except CryodeviceError as error:
+        return fail(error.message, "see to that, then run this again")
     except OSError as error:
         return fail(f"{error.filename or check}: {error.strerror or error}", "put that right, then run this again")
     except (KeyError, TypeError, ValueError):

@@ -26,7 +26,7 @@ from cryodevice.records import ledger_file, upgrade
 from cryodevice.records.schema import SCHEMA_VERSION
 from cryodevice.transport import ports
 
-_ASK_S = 3.0
+ASK_S = 3.0
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -73,15 +73,16 @@ async def state_dir(case: Case) -> Result:
         return _not_there(path)
     except OSError as error:
         return fail(f"{path}: {error.strerror}", "run this as the daemon's user, or as root")
-    return _whose(path, about)
+    return whose(path, about, os.geteuid())
 
 
-def _whose(path: Path, about: os.stat_result) -> Result:
+def whose(path: Path, about: os.stat_result, user: int) -> Result:
+    """Whether a state directory belongs to ``user``, who may be root, and to nobody else."""
     mode = stat.S_IMODE(about.st_mode)
     said = f"{path}, owner {owner_of(about)}, mode {mode:04o}"
     if not stat.S_ISDIR(about.st_mode):
         return fail(f"{path} is no directory", "set records.state_dir to a directory")
-    if os.geteuid() not in (0, about.st_uid):
+    if user not in (0, about.st_uid):
         return fail(said, f"run this, and the daemon, as {owner_of(about)}; or set records.state_dir to one of yours")
     if mode & stat.S_IWOTH:
         return fail(f"{said}: everyone may replace the ledger", f"chmod 700 {path}")
@@ -130,7 +131,7 @@ async def daemon(case: Case) -> Result:
     path = case.settings.state_dir
     holder = await asyncio.to_thread(ports.holder, str(path / STORE_NAME.replace(".db", ".lock")))
     try:
-        answer = await asyncio.to_thread(ask, path / SOCKET_NAME, {"ask": "status", "who": "doctor"}, _ASK_S)
+        answer = await asyncio.to_thread(ask, path / SOCKET_NAME, {"ask": "status", "who": "doctor"}, ASK_S)
     except StoreError as error:
         if holder:
             return fail(
@@ -166,20 +167,21 @@ async def ledger(case: Case) -> Result:
 
 
 class _Timex(ctypes.Structure):
-    """``struct timex`` of adjtimex(2), with room for what later kernels add."""
+    """The head of ``struct timex``, and more room than any kernel fills behind it."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
         ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
+        ("frequency", ctypes.c_long),
+        ("largest_error_us", ctypes.c_long),
+        ("estimated_error", ctypes.c_long),
+        ("status", ctypes.c_int),
         ("rest", ctypes.c_char * 256),
     )
 
 
-_UNKNOWN_ERROR_US = 16_000_000
-"""The kernel's largest error, which it also starts with: nothing has set the clock (adjtimex(2), NTP_PHASE_LIMIT)."""
+_TIME_ERROR, _STA_UNSYNC = 5, 0x0040
+"""Answer, and bit of the status, with which adjtimex(2) says that nobody keeps the clock."""
 
 
 async def clock(case: Case) -> Result:
@@ -188,8 +190,9 @@ async def clock(case: Case) -> Result:
     told = _Timex()
     error_s: float | None = None
     with suppress(OSError, AttributeError):  # no such call outside Linux
-        if ctypes.CDLL(None).ntp_adjtime(ctypes.byref(told)) >= 0 and told.maxerror < _UNKNOWN_ERROR_US:
-            error_s = told.maxerror / 1e6
+        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
+        if 0 <= answer < _TIME_ERROR and not told.status & _STA_UNSYNC:
+            error_s = told.largest_error_us / 1e6
     return judged.clock(time.gmtime().tm_year, error_s)
 
 

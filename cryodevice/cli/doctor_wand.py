@@ -5,7 +5,6 @@ Where a daemon of ours has the wand, ``doctor_daemon`` asks that daemon instead.
 
 import asyncio
 import os
-import time
 from datetime import UTC, date, datetime
 
 from cryodevice.app import wand_of, wand_url
@@ -15,6 +14,7 @@ from cryodevice.cli.doctor_checks import Result, fail, ok, skip, warn
 from cryodevice.cli.doctor_proof import LeaseProof
 from cryodevice.errors import CryodeviceError, LinkTimeoutError, PortUnavailableError, QuantityError
 from cryodevice.quantities import Channel, Seconds
+from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.connection import random_token
 from cryodevice.safety.limits import intersect
 from cryodevice.settings import rules
@@ -29,10 +29,6 @@ ROUND_TRIPS, LOOK_EVERY_S = 20, 0.012
 """A quarter of a second in all: another master at 10 Hz or more has sent an order meanwhile."""
 _EPOCH = date(2000, 1, 1)
 _NO_DAY = 0xFFFF
-
-
-def _monotonic() -> Seconds:
-    return Seconds(time.monotonic())
 
 
 def _over_tcp(case: Case) -> bool:
@@ -81,7 +77,7 @@ async def exclusive(case: Case) -> Result:
             f"{name} is open in {', '.join(users)}; a wand has one master",
             "end the other program, and keep it from starting again (ModemManager, brltty and consoles take any port)",
         )
-    case.wand = wand_of(case.settings, _monotonic)
+    case.wand = wand_of(case.settings, SystemClock())
     try:
         case.identity = await case.wand.connect(CONNECT_S)
     except PortUnavailableError as error:

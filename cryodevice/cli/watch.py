@@ -89,12 +89,19 @@ async def _spoken(path: Path, every_s: float) -> AsyncGenerator[Seen, None]:
         writer.write(json.dumps({"ask": "watch", "every_s": every_s}).encode() + b"\n")
         while True:
             async with asyncio.timeout(SILENT_S):
-                line = await reader.readline()
+                line = await _line(reader)
             if not line.endswith(b"\n"):
                 return
             yield _seen(line, path)
     finally:
         writer.close()
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readline()
+    except ValueError:  # longer than any of a daemon's
+        return b"\n"
 
 
 def _seen(line: bytes, path: Path) -> Seen:

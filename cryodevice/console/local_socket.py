@@ -69,6 +69,7 @@ class LocalSocket:
     picture: Callable[[], Plain | None]
     events: Bus[NumberedEvent]
     on_turn: Callable[[], None] = lambda: None
+    _clients: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _watchers: set[asyncio.Future[None]] = field(default_factory=set)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,9 +111,10 @@ class LocalSocket:
             writer.transport.abort()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
         self._writers.add(writer)
         try:
-            if len(self._writers) > MOST_CLIENTS:
+            if self._clients > MOST_CLIENTS:
                 await self._turn_away(reader, writer)
                 return
             while True:
@@ -131,12 +133,8 @@ class LocalSocket:
         except (OSError, ValueError):
             pass  # it went away, or sent an endless line: only its own connection ends
         finally:
-            writer.close()
-            try:
-                async with asyncio.timeout(FAREWELL_S):
-                    await writer.wait_closed()
-            except (OSError, TimeoutError):
-                writer.transport.abort()
+            self._clients -= 1
+            await _let_go(writer)
             self._writers.discard(writer)
 
     async def _watch(self, request: Plain, writer: asyncio.StreamWriter) -> None:
@@ -153,7 +151,7 @@ class LocalSocket:
     async def _turn_away(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Say that the house is full; whoever wants to stop is heard first."""
         line = b""
-        if len(self._writers) <= MOST_CLIENTS + MOST_WAITING:
+        if self._clients <= MOST_CLIENTS + MOST_WAITING:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(WAITING_S):
                     line = await reader.readline()
@@ -220,6 +218,16 @@ async def _say(writer: asyncio.StreamWriter, answer: Plain) -> None:
     writer.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
     async with asyncio.timeout(ANSWER_WITHIN_S):
         await writer.drain()
+
+
+async def _let_go(writer: asyncio.StreamWriter) -> None:
+    """Close a connection; what its client does not take in a moment is lost to it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(FAREWELL_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        writer.transport.abort()
 
 
 def _who(request: Plain) -> str:

@@ -132,6 +132,7 @@ class Publisher:
                 opened_s = self._clock.monotonic()
                 await self._attempt()
                 self._on_turn()
+                _heed_cancellation()
                 if self._clock.monotonic() - opened_s >= STEADY_S:
                     self._backoff.reset()
                 await asyncio.sleep(self._backoff.next(secrets.randbelow(1001) / 1000.0))
@@ -172,6 +173,7 @@ class Publisher:
             self._connected = True
             _log.info("mqtt connected", broker=self.health.broker, protocol=self._choice.version)
             while not connection.lost:
+                _heed_cancellation()
                 self._on_turn()
                 turn = asyncio.ensure_future(self._feed.round(send))
                 await asyncio.shield(turn)
@@ -230,3 +232,14 @@ class Publisher:
             failed=health.failed,
             last_error=health.last_error[:500],
         )
+
+
+def _heed_cancellation() -> None:
+    """End here when told to, also where the telling was swallowed.
+
+    ``asyncio.wait_for``, here and in aiomqtt, loses a cancellation that comes together with what it waits for; the
+    daemon would then wait for this task for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

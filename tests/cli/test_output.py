@@ -10,7 +10,7 @@ import pytest
 from cryodevice.cli.text import status_lines, summary, way_out
 from tests.system.processes import CRYODEVICE, ENVIRONMENT, ROOT, bed, cryodevice, until
 
-COMMANDS = [["interlocks"], ["interlocks", "--json"], ["check"], ["doctor"], ["--help"], ["--version"], ["demo"]]
+COMMANDS = [["interlocks", "--json"], ["doctor"], ["--help"], ["demo"]]
 
 
 def run(arguments, out, **popen):
@@ -43,16 +43,15 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path):
 
 
 def test_a_reader_that_has_gone_is_failure_without_a_word():
-    for words in (["interlocks"], ["interlocks", "--json"], ["--help"]):
-        reader, writer = os.pipe()
-        os.close(reader)
-        process = run(words, writer)
-        os.close(writer)
-        assert (process.communicate(timeout=20)[1], process.returncode) == ("", 1), words
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = run(["interlocks"], writer)
+    os.close(writer)
+    assert (process.communicate(timeout=20)[1], process.returncode) == ("", 1)
 
 
 def test_standard_output_or_error_that_is_closed_hurts_nobody():
-    for ending, code in ((">&-", 0), ("2>&-", 0), (">/dev/full 2>/dev/full", 1), (">&- 2>&-", 0)):
+    for ending, code in ((">&- 2>&-", 0), (">/dev/full 2>/dev/full", 1)):
         line = f"{' '.join(CRYODEVICE)} interlocks {ending}"
         done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=ROOT, timeout=20, check=False)
         assert done.returncode == code, (ending, done)

@@ -1,5 +1,6 @@
 """``cryodevice watch`` on a real daemon: in a pipe, as JSON, on a terminal, over restarts, stopped, and without any."""
 
+import asyncio
 import json
 import os
 import pty
@@ -8,11 +9,13 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 import pytest
 
-from tests.system.processes import CRYODEVICE, ENVIRONMENT, ROOT, Daemon, Wand, bed, cryodevice, until, write_settings
+from cryodevice.cli.watch import followed
+from cryodevice.errors import StoreError
+from tests.system.processes import CRYODEVICE, ENVIRONMENT, ROOT, Daemon, bed, cryodevice, until, write_settings
 from tests.system.unprivileged import IS_ROOT, open_place, unprivileged
 
 
@@ -72,9 +75,10 @@ def test_it_follows_a_daemon_in_every_form_through_a_restart_until_ctrl_c(tmp_pa
         config = testbed.daemon.config
         testbed.daemon.until_permit()
         with watcher(config) as plain, watcher(config, "--json") as as_json, watcher(config, terminal=True) as picture:
-            plain.until("permit yes")
+            plain.until("SIMULATED  idle")
             picture.until("SIMULATED wand")
             until(lambda: len(as_json.lines()) >= 2, 10, "two objects", lambda: as_json.text)
+            loop_is_not_slowed_by_a_stopped(plain, testbed.daemon)
             testbed.wand.hand(estop=True)
             plain.until("lockout: ")
             picture.until("LOCKED")
@@ -89,7 +93,7 @@ def test_it_follows_a_daemon_in_every_form_through_a_restart_until_ctrl_c(tmp_pa
             until(lambda: "permit no" in plain.text[ended_at:], 10, "the daemon is back", lambda: plain.text)
             told = [json.loads(line) for line in as_json.lines()[:-1]]
             assert {tuple(line) for line in told} == {("at", "connected", "why", "status", "events", "events_missed")}
-            assert told[0]["status"]["permit"] is True
+            assert told[0]["status"]["wand"]["simulated"] is True
             kinds = [event["kind"] for line in told for event in line["events"]]
             assert "lockout" in kinds
             assert "daemon_stopping" in kinds, "the last words are heard as well"
@@ -97,50 +101,89 @@ def test_it_follows_a_daemon_in_every_form_through_a_restart_until_ctrl_c(tmp_pa
                 assert seen.end() == (0, ""), seen.text[-1000:]
 
 
-@pytest.mark.timeout(60)
-def test_a_stopped_watcher_and_a_stopped_daemon_are_each_noticed_by_the_other_only(tmp_path):
-    with ExitStack() as stack:
-        testbed = stack.enter_context(bed(tmp_path))
-        testbed.daemon.until_permit()
-        plain = stack.enter_context(watcher(testbed.daemon.config))
-        plain.until("permit yes")
-        plain.process.send_signal(signal.SIGSTOP)
-        before, began_s = testbed.daemon.status(), time.monotonic()
-        time.sleep(1.5)
-        after, took_s = testbed.daemon.status(), time.monotonic() - began_s
-        assert after["ticks"] - before["ticks"] > 20 * took_s / 2, "the loop has been slowed"
-        assert after["permit"]
-        plain.process.send_signal(signal.SIGCONT)
-        testbed.wand.hand(estop=True)
-        plain.until("lockout: ")
-        testbed.daemon.send(signal.SIGSTOP)
-        plain.until("the daemon hangs; waiting for it")
-        testbed.daemon.send(signal.SIGCONT)
-        until(lambda: plain.text.count("permit no") >= 1, 10, "the daemon is back", lambda: plain.text)
-        assert plain.end() == (0, "")
+def loop_is_not_slowed_by_a_stopped(seen, daemon):
+    seen.process.send_signal(signal.SIGSTOP)
+    before, began_s = daemon.status(), time.monotonic()
+    time.sleep(1.0)
+    after, took_s = daemon.status(), time.monotonic() - began_s
+    seen.process.send_signal(signal.SIGCONT)
+    assert after["ticks"] - before["ticks"] > 20 * took_s / 2
+
+
+@asynccontextmanager
+async def serving(path, answer):
+    """What stands where a daemon's socket would."""
+    tasks = set()
+
+    async def run(reader, writer):
+        tasks.add(asyncio.current_task())
+        try:
+            await answer(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async with await asyncio.start_unix_server(run, str(path)):
+        yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.01)
+
+
+async def test_a_daemon_that_hangs_is_said_to_and_heard_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("cryodevice.cli.watch.SILENT_S", 0.2)
+    monkeypatch.setattr("cryodevice.cli.watch.RETRY_S", 0.05)
+    path, hangs = tmp_path / "control.sock", asyncio.Event()
+
+    async def answer(reader, writer):
+        await reader.readline()
+        if not hangs.is_set():
+            writer.write(b'{"ok": true, "status": null, "events": [], "events_missed": 0}\n')
+        await asyncio.sleep(1.0)
+
+    async with serving(path, answer), aclosing(followed(path, 0.1)) as daemon:
+        assert (await anext(daemon)).connected
+        hangs.set()
+        seen = await anext(daemon)
+        assert (seen.connected, seen.why) == (False, "the daemon hangs; waiting for it")
+        assert (await anext(daemon)).why == "the daemon hangs; waiting for it"
+        hangs.clear()
+        assert (await anext(daemon)).connected
+
+
+@pytest.mark.parametrize("line", [b"SSH-2.0\n", b"[]\n", b'{"ok": true}\n', b"x" * (1 << 21)])
+async def test_what_is_no_daemon_is_said_to_be_none(tmp_path, line):
+    async def answer(reader, writer):
+        writer.write(line)
+        with suppress(OSError):
+            await writer.drain()
+            await reader.read()
+
+    path = tmp_path / "control.sock"
+    async with serving(path, answer), aclosing(followed(path, 1.0)) as daemon:
+        with pytest.raises(StoreError, match="is no cryodevice daemon"):
+            await anext(daemon)
 
 
 def test_without_a_daemon_it_says_so(tmp_path):
     config = write_settings(tmp_path / "c.toml", "/nowhere", tmp_path / "state")
-    for words in (["watch"], ["watch", "--json"]):
-        done = cryodevice(*words, "--config", config)
-        assert (done.returncode, done.stdout) == (1, ""), done
-        assert "no daemon answers" in done.stderr
-        assert "is the daemon running" in done.stderr
+    done = cryodevice("watch", "--json", "--config", config)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert "no daemon answers" in done.stderr
+    assert "is the daemon running" in done.stderr
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be somebody else")
 def test_another_user_is_refused_in_a_sentence():
-    with open_place() as place, Wand(place / "wand") as wand:
-        config = write_settings(place / "c.toml", wand.port, place / "state")
+    with open_place() as place:
+        config = write_settings(place / "c.toml", "/nowhere", place / "state")
         with Daemon(config, place / "state") as daemon:
-            daemon.until(lambda status: status["claimed"], 20, "claimed")
+            until(daemon.status, 20, "a status")
             assert (place / "state").stat().st_mode & 0o777 == 0o700
             assert (place / "state" / "control.sock").stat().st_mode & 0o777 == 0o600
-            refusals = [unprivileged(*words, "--config", config) for words in (["status"], ["stop"], ["watch"])]
+            refusals = [unprivileged("stop", "--config", config)]
             (place / "state").chmod(0o755)
-            refusals += [unprivileged(*words, "--config", config) for words in (["status"], ["stop"])]
-            assert daemon.status()["claimed"]
+            refusals.append(unprivileged("watch", "--config", config))
     for done in refusals:
         assert (done.returncode, done.stdout) == (1, ""), done
         assert "listens to its own user only: run this command as that user, or as root" in done.stderr

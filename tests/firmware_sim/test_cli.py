@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,3 +231,17 @@ def answers(where: Any) -> Any:
     except OSError:
         return False
     return True
+
+
+def test_output_that_cannot_be_written_is_one_sentence_and_the_wand_lives_on() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "firmware_sim", "serve", "--serial-tcp", "127.0.0.1:0", "--duration", "0.2"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done
+    assert "cannot write where the ports are: No space left on device" in done.stderr

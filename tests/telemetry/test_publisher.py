@@ -456,3 +456,31 @@ async def test_a_stalled_broker_does_not_hold_up_the_end(
         assert time.monotonic() - begun < 1.5
     finally:
         os.kill(broker.pid, signal.SIGCONT)
+
+
+async def _swallows(*_: object) -> None:
+    """What ``asyncio.wait_for`` does to a cancellation that comes together with what it waits for."""
+    try:
+        await asyncio.sleep(60.0)
+    except asyncio.CancelledError:
+        return
+
+
+@pytest.mark.parametrize(
+    "where", ["cryodevice.telemetry.feed.Feed.round", "cryodevice.telemetry.connection.Connection.open"]
+)
+async def test_an_end_that_is_swallowed_on_the_way_is_an_end(
+    broker: RunningBroker, publish: Start, until: Start, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, _swallows)
+    publisher = publish(broker.host, broker.port)
+    if where.endswith("round"):
+        await until(lambda: publisher.health.connected)
+    else:
+        await asyncio.sleep(0.1)
+    publisher.task.cancel()
+    await asyncio.wait({publisher.task}, timeout=3.0)
+    ended = publisher.task.cancelled()
+    monkeypatch.undo()
+    publisher.task.cancel()
+    assert ended, "it goes on as if nobody had told it to end"
