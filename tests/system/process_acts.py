@@ -44,12 +44,18 @@ def drive_off(bed: Bed, name: str, number: signal.Signals, budget_s: float) -> f
 
 def ended_why(bed: Bed, session_id: str | None = None) -> str:
     """The reason in the ledger for the end of the session; empty while it is open."""
+    return kept(bed, "ended_why", session_id)
+
+
+def kept(bed: Bed, column: str, session_id: str | None = None) -> Any:
+    """What the ledger holds of the session."""
     with closing(sqlite3.connect(bed.daemon.state_dir / "exposure.db")) as ledger:
+        ledger.row_factory = sqlite3.Row
         found = ledger.execute(
-            "SELECT ended_why FROM session WHERE session_id = ?", (session_id or bed.notes["session_id"],)
+            "SELECT * FROM session WHERE session_id = ?", (session_id or bed.notes["session_id"],)
         ).fetchone()
     assert found is not None, "the session is not in the ledger"
-    return found[0]
+    return found[column]
 
 
 def restart_resumes_nothing(bed: Bed, contact_s: float) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.system import failpoint_rows as failpoints
+from tests.system import instance_rows as instances
 from tests.system import process_acts as acts
 from tests.system import time_rows as times
 from tests.system.faults import THROUGH_DAEMON_S, WITHOUT_DAEMON_S
@@ -280,4 +281,57 @@ TIME = (
         elsewhere="tests/records/test_exposure_store.py",
     ),
 )
-ROWS = PROCESS + BROKEN + TIME
+RESTART_FILE = "tests/system/test_restart.py"
+INSTANCES = (
+    Row(
+        "X01",
+        "two daemons on one port",
+        "the second names who holds it, sends nothing, waits; told to end it exits 0",
+        instances.one_port,
+    ),
+    Row(
+        "X02",
+        "two daemons on one wand (serial over TCP), one cooling",
+        "the second is not claimed, may not start; the first cools without a break",
+        instances.one_wand_while_cooling,
+    ),
+    Row(
+        "X02b",
+        "two daemons on one wand (serial over TCP), both idle",
+        "one notices the other; the wand never drives",
+        instances.one_wand_idle,
+    ),
+    Row(
+        "X03",
+        "two daemons on one state directory",
+        "the second exits 1 with one sentence; the first cools without a break",
+        instances.one_state_directory,
+        elsewhere=RESTART_FILE,
+    ),
+    Row(
+        "X04",
+        "lock and socket left by kill -9",
+        "the next start has them",
+        instances.left_by_a_crash,
+        elsewhere=RESTART_FILE,
+    ),
+    Row(
+        "X05",
+        "two wands of one serial number, two daemons of one id, one broker",
+        "said, no taking turns, each keeps its wand",
+        instances.cloned_identity,
+    ),
+    Row(
+        "X06",
+        "a simulated wand before a daemon for real ones",
+        "refused, said SIMULATED",
+        instances.simulated_refused,
+    ),
+    Row(
+        "X06b",
+        "a simulated wand that is allowed",
+        "SIMULATED in status, topics and records",
+        instances.simulated_said,
+    ),
+)
+ROWS = PROCESS + BROKEN + TIME + INSTANCES

@@ -6,7 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import pytest
 
 from tests.system.failpoint_rows import WHERE, in_the_source
-from tests.system.process_rows import ROWS, Row
+from tests.system.process_rows import CAMPAIGN, ROWS, Row
+from tests.system.processes import ROOT
 
 AT_ONCE = 6
 """Beds that run side by side: more would measure the machine."""
@@ -35,9 +36,24 @@ def test_every_failpoint_of_the_source_is_broken() -> None:
     assert set(WHERE) == in_the_source()
 
 
+MATRIX = [f"D{number:02}" for number in range(1, 22)] + [f"X{number:02}" for number in range(1, 7)]
+NOT_HERE = {"D16", "D17"}
+"""The service manager's watchdog (tests of its own) and what blocks the loop (tests/system/test_blocking.py)."""
+
+
+def test_every_row_of_the_matrix_is_here_and_has_a_test() -> None:
+    assert {row.id[:3] for row in ROWS} == set(MATRIX) - NOT_HERE
+    assert len({row.id for row in ROWS}) == len(ROWS)
+    for row in ROWS:
+        if row.elsewhere not in {"", CAMPAIGN}:
+            text = (ROOT / row.elsewhere).read_text()
+            marked = f'req("{row.id[:3]}")' in text or f'"{row.id[:3]}"' in text
+            assert marked, f"{row.elsewhere} has no test marked {row.id[:3]}"
+
+
 @pytest.mark.parametrize(
     "row",
-    [pytest.param(row, id=row.id, marks=pytest.mark.req(row.id.split()[0].rstrip("bc"))) for row in HERE.values()],
+    [pytest.param(row, id=row.id, marks=pytest.mark.req(row.id.split()[0].rstrip("abc"))) for row in HERE.values()],
 )
 def test_row(runs: Runs, row: Row, record_property: Callable[[str, object], None]) -> None:
     took_s = runs[row.id].result()
