@@ -15,6 +15,11 @@ from tests.system import process_acts as acts
 from tests.system.processes import GENTLE, Bed, Daemon, Wand, bed, cryodevice, until, write_settings
 
 RIVAL_S = 3.0
+LINKS = {
+    "tcp": ("serial_tcp", ("--serial-tcp", "127.0.0.1:0")),
+}
+"""Kinds of line that several masters may open at once: where the simulator says it listens, and how it is told to.
+``"modbus-tcp": ("modbus_tcp", ("--modbus-tcp", "127.0.0.1:0"))`` is all that it takes to add one."""
 MQTT = {"mode": "embedded", "port": 0}
 
 
@@ -34,9 +39,9 @@ def one_port(directory: Path, seed: int) -> None:
         watched.without_a_break()
 
 
-def one_wand_while_cooling(directory: Path, seed: int, **link: Any) -> None:
+def one_wand_while_cooling(kind: str, directory: Path, seed: int) -> None:
     """X02: while one daemon cools, a second on the same wand gets no token, orders nothing, disturbs nothing."""
-    with two_masters(directory, seed, **link) as (first, second):
+    with two_masters(directory, seed, kind) as (first, second):
         first.to_cooling()
         watched = acts.Watched(first)
         second.start()
@@ -52,9 +57,9 @@ def one_wand_while_cooling(directory: Path, seed: int, **link: Any) -> None:
         watched.without_a_break()
 
 
-def one_wand_idle(directory: Path, seed: int, **link: Any) -> None:
+def one_wand_idle(kind: str, directory: Path, seed: int) -> None:
     """X02: both idle: whoever takes the wand over, the other sees it, stops or locks, and the wand never drives."""
-    with two_masters(directory, seed, **link) as (first, second):
+    with two_masters(directory, seed, kind) as (first, second):
         first.daemon.until_permit()
         second.start()
         ways = ("token", "second_master", "lease_mismatch", "orders_refused")
@@ -81,11 +86,12 @@ class Second:
 
 
 @contextmanager
-def two_masters(directory: Path, seed: int, **link: Any) -> Iterator[tuple[Bed, Second]]:
-    """A wand on TCP, a daemon on it, and another that may join. ``link`` overrides the settings of the line."""
-    with Wand(directory, seed + 1, tcp=True) as wand:
-        host, port = wand.endpoints[link.pop("endpoint", "serial_tcp")].rsplit(":", 1)
-        section = {"kind": "tcp", "host": host, "tcp_port": int(port)} | link
+def two_masters(directory: Path, seed: int, kind: str) -> Iterator[tuple[Bed, Second]]:
+    """A wand on a line of ``LINKS``, a daemon on it, and another that may join."""
+    endpoint, line = LINKS[kind]
+    with Wand(directory, seed + 1, line=line) as wand:
+        host, port = wand.endpoints[endpoint].rsplit(":", 1)
+        section = {"kind": kind, "host": host, "tcp_port": int(port)}
         states = [directory / name for name in ("first", "second")]
         files = [write_settings(directory / f"{state.name}.toml", "unused", state, link=section) for state in states]
         second = Second(files[1], states[1])
