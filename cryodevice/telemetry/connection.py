@@ -27,6 +27,8 @@ from cryodevice.telemetry.topics import Delivery
 _PROTOCOLS = {"5": ProtocolVersion.V5, "3.1.1": ProtocolVersion.V311}
 _VERSION_REFUSED = {1, 132}
 """CONNACK 'unacceptable protocol version' of MQTT 3.1.1 and 'unsupported protocol version' of MQTT 5."""
+_TAKEN_OVER = 142
+"""DISCONNECT 'session taken over' of MQTT 5: another client came with our client id."""
 _LONGEST_PASSWORD = 1024
 
 
@@ -66,6 +68,7 @@ class Connection(aiomqtt.Client):
         self._settings = settings
         self._version = version
         self._verdict: ReasonCode | None = None
+        self.taken_over = False
 
     @property
     def lost(self) -> bool:
@@ -192,6 +195,7 @@ class Connection(aiomqtt.Client):
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError("closed by the broker without an answer"))
             return
+        self.taken_over = getattr(reason_code, "value", reason_code) == _TAKEN_OVER
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(

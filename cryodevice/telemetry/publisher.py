@@ -22,7 +22,7 @@ from cryodevice.settings import MqttSettings
 from cryodevice.telemetry.compose import Composer
 from cryodevice.telemetry.connection import Connection, NoAnswerError, VersionRefusedError
 from cryodevice.telemetry.feed import Feed, Message
-from cryodevice.telemetry.pacing import LONGEST_DELAY_S, Backoff, VersionChoice
+from cryodevice.telemetry.pacing import LONGEST_DELAY_S, Backoff, Rivalry, VersionChoice
 from cryodevice.telemetry.payloads import PublisherStatistics
 from cryodevice.telemetry.topics import BASE, DELIVERY, DOWN, OFFLINE, Topic, full_topic
 
@@ -104,6 +104,8 @@ class Publisher:
         )
         self._choice = VersionChoice()
         self._backoff = Backoff()
+        self._rivalry = Rivalry()
+        self._stay_away_s = 0.0
         self._connected = False
         self._connections = self._published = self._refused = 0
         self._last_error = ""
@@ -135,7 +137,8 @@ class Publisher:
                 _heed_cancellation()
                 if self._clock.monotonic() - opened_s >= STEADY_S:
                     self._backoff.reset()
-                await asyncio.sleep(self._backoff.next(secrets.randbelow(1001) / 1000.0))
+                pause_s, self._stay_away_s = self._stay_away_s, 0.0
+                await asyncio.sleep(pause_s or self._backoff.next(secrets.randbelow(1001) / 1000.0))
         finally:
             self._feed.close()
 
@@ -144,7 +147,11 @@ class Publisher:
         connection = Connection(self._settings, self._choice.version, f"{BASE}-{self._device_id}", will)
         try:
             await self._open(connection)
-            await self._publish(connection)
+            stood_s = self._clock.monotonic()
+            try:
+                await self._publish(connection)
+            finally:
+                self._parted(connection, self._clock.monotonic() - stood_s)
         except aiomqtt.MqttError as problem:
             self._note(problem)
         except Exception as problem:  # noqa: BLE001  # what watches must not end what acts
@@ -152,6 +159,18 @@ class Publisher:
         finally:
             await connection.abandon()
             self._connected = False
+
+    def _parted(self, connection: Connection, lived_s: float) -> None:
+        """A connection that stood has ended: perhaps because another daemon has our name."""
+        self._stay_away_s = self._rivalry.ended(lived_s, taken_over=connection.taken_over)
+        if self._stay_away_s:
+            self._last_error = f"another client has the id {BASE}-{self._device_id}: two daemons with one device.id?"
+            _log.error(
+                "another client took our place at the broker",
+                broker=self.health.broker,
+                hint=f"give each daemon its own device.id; this one is {self._device_id!r}",
+                stays_away_s=self._stay_away_s,
+            )
 
     async def _open(self, connection: Connection) -> None:
         try:
@@ -215,6 +234,8 @@ class Publisher:
         await asyncio.gather(goodbye, *filter(None, (turn,)), return_exceptions=True)
 
     def _note(self, problem: Exception) -> None:
+        if self._stay_away_s:
+            return  # a rival has been named; that the line ended is no news
         said = f"{type(problem).__name__}: {problem}"
         if said != self._last_error:
             _log.warning("mqtt trouble", broker=self.health.broker, problem=said)

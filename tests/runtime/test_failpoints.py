@@ -5,6 +5,7 @@ import pytest
 from cryodevice.errors import SettingsError
 from cryodevice.runtime import failpoints
 from cryodevice.runtime.failpoints import VARIABLE, FailpointError, arm, failpoint
+from tests.system.processes import cryodevice, write_settings
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +46,11 @@ def test_a_daemon_for_real_wands_refuses_to_start_with_one():
 def test_one_that_cannot_be_read_is_said(text):
     with pytest.raises(SettingsError, match=re.escape(text)):
         arm({VARIABLE: text}, simulated=True)
+
+
+def test_the_command_says_so_in_one_sentence_and_opens_nothing(tmp_path):
+    config = write_settings(tmp_path / "c.toml", "/dev/null", tmp_path / "state", device={"allow_simulated": False})
+    done = cryodevice("run", "--config", config, **{VARIABLE: "loop.after_decide=kill"})
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert f"{VARIABLE} is set" in done.stderr
+    assert not (tmp_path / "state").exists()

@@ -133,9 +133,18 @@ class Child(AbstractContextManager["Child"]):
 class Wand(Child):
     """``firmware-sim serve`` on a pty, and the hand that holds it."""
 
-    def __init__(self, directory: Path, seed: int = 1, *, tcp: bool = False, serial: bool = True) -> None:
-        line = ["--serial-tcp", "127.0.0.1:0"] if tcp else []
-        line += ["--serial", "auto"] if serial or not tcp else []
+    def __init__(
+        self,
+        directory: Path,
+        seed: int = 1,
+        *,
+        tcp: bool = False,
+        serial: bool = True,
+        line: tuple[str, ...] | None = None,
+    ) -> None:
+        if line is None:
+            line = ("--serial-tcp", "127.0.0.1:0") if tcp else ()
+            line += ("--serial", "auto") if serial or not tcp else ()
         end = ["--duration", str(WAND_LIVES_S), "--exit-with-parent"]
         arguments = [*FIRMWARE_SIM, "serve", *line, "--control", "127.0.0.1:0", "--seed", str(seed), *end]
         super().__init__(arguments, directory, "wand")

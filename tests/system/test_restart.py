@@ -154,6 +154,8 @@ def test_refusals_for_safety_exit_with_3_and_say_why(told: Told) -> None:
     assert seen["code"] == 0
 
 
+@pytest.mark.req("X03")
+@pytest.mark.req("X04")
 def test_a_second_daemon_on_one_state_directory_is_refused_and_changes_nothing(told: Told) -> None:
     seen = told["crowd"].result()
     assert seen["code"] == 1, seen["said"]

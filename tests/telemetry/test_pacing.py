@@ -8,7 +8,7 @@ import pytest
 from cryodevice.runtime.bus import Bus
 from cryodevice.safety.phases import SessionState
 from cryodevice.telemetry.event_queue import EventQueue
-from cryodevice.telemetry.pacing import LONGEST_DELAY_S, Backoff, Decimator, VersionChoice, info_key, state_key
+from cryodevice.telemetry.pacing import LONGEST_DELAY_S, Backoff, Decimator, Rivalry, VersionChoice, info_key, state_key
 
 
 def test_backoff_doubles_to_a_cap_and_is_spread_by_chance() -> None:
@@ -113,3 +113,17 @@ def test_the_first_event_stays_until_it_is_done_even_when_the_queue_overflows(sa
     queue.close()
     bus.publish(samples.event(9))
     assert len(queue) == 0
+
+
+@pytest.mark.req("X05")
+def test_a_rival_is_left_the_place_longer_each_time():
+    rivalry = Rivalry()
+    assert [rivalry.ended(1000.0, taken_over=True) for _ in range(6)] == [300.0, 600.0, 1200.0, 2400.0, 3600.0, 3600.0]
+
+
+@pytest.mark.req("X05")
+def test_five_short_lives_in_a_row_are_suspected_and_steady_ones_are_not():
+    rivalry = Rivalry()
+    assert [rivalry.ended(1.0, taken_over=False) for _ in range(6)] == [0.0, 0.0, 0.0, 0.0, 60.0, 0.0]
+    assert [rivalry.ended(1.0, taken_over=False) for _ in range(4)] == [0.0, 0.0, 0.0, 120.0]
+    assert [rivalry.ended(life, taken_over=False) for life in (1.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [0.0] * 6

@@ -484,3 +484,27 @@ async def test_an_end_that_is_swallowed_on_the_way_is_an_end(
     monkeypatch.undo()
     publisher.task.cancel()
     assert ended, "it goes on as if nobody had told it to end"
+
+
+@pytest.mark.req("X05")
+async def test_a_broker_that_names_a_rival_is_believed_at_once(publish, until):
+    """By hand, for the brokers here close without a word: CONNACK, one PUBACK a publish, DISCONNECT 'taken over'."""
+    connections = 0
+
+    async def serve(reader, writer):
+        nonlocal connections
+        connections += 1
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        await reader.read(10)
+        writer.write(b"\xe0\x02\x8e\x00")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        publisher = publish("127.0.0.1", server.sockets[0].getsockname()[1])
+        await until(lambda: "another client has the id" in publisher.health.last_error)
+        before = connections
+        await asyncio.sleep(1.0)
+        assert connections == before
