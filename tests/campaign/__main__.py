@@ -151,7 +151,8 @@ def one(item_name: str, case: str, seed: int) -> Result:
     try:
         return result | item.once(case, seed)
     except AssertionError as error:
-        return result | {"ok": False, "why": str(error)[:600]}
+        why = str(error)
+        return result | {"ok": False, "why": why if len(why) < 1200 else f"{why[:300]} ... {why[-900:]}"}
 
 
 def say(text: str) -> None:
