@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cryodevice.safety.interlocks import TABLE
-from tests.campaign import ledger, modbus_matrix
+from tests.campaign import ledger, modbus_matrix, side
 from tests.system.faults import ENDINGS, FAULTS, Fault, check, once
 from tests.system.process_rows import ROWS, patiently
 from tests.system.processes import ROOT
@@ -141,7 +141,7 @@ def results_of(item: Item, todo: list[tuple[str, int]]) -> Iterator[Result]:
             yield one(item.name, *run)
     # Processes, not threads: a run may set the time zone or the wall clock of the process it is in.
     with ProcessPoolExecutor(item.at_once, max_tasks_per_child=1, mp_context=get_context("spawn")) as pool:
-        for under_way in as_completed([pool.submit(one, item.name, *run) for run in side_by_side]):
+        for under_way in as_completed([pool.submit(side.one, item.name, *run) for run in side_by_side]):
             yield under_way.result()
 
 
@@ -152,7 +152,8 @@ def one(item_name: str, case: str, seed: int) -> Result:
     try:
         return result | item.once(case, seed)
     except AssertionError as error:
-        return result | {"ok": False, "why": str(error)[:600]}
+        why = str(error)
+        return result | {"ok": False, "why": why if len(why) < 1200 else f"{why[:300]} ... {why[-900:]}"}
 
 
 def say(text: str) -> None:
