@@ -133,6 +133,8 @@ class Child(AbstractContextManager["Child"]):
 class Wand(Child):
     """``firmware-sim serve`` on a pty, and the hand that holds it."""
 
+    name: Path | None = None
+
     def __init__(
         self,
         directory: Path,
@@ -183,7 +185,14 @@ class Wand(Child):
             word = {True: "on", False: "off"}.get(value, value)
             self.ask(f"set {name} {word}")
 
+    def send(self, number: signal.Signals) -> None:
+        if number == signal.SIGKILL and self.name is not None:
+            self.name.unlink(missing_ok=True)
+        super().send(number)
+
     def end(self) -> None:
+        if self.name is not None:
+            self.name.unlink(missing_ok=True)
         for part in ("_lines", "_socket"):
             if hasattr(self, part):
                 getattr(self, part).close()
@@ -192,6 +201,8 @@ class Wand(Child):
 
 class Relay:
     """A pty in front of a wand's pty. Each direction can be cut by itself, and the whole can be hung up, at once."""
+
+    name: Path | None = None
 
     def __init__(self, far: str) -> None:
         self.to_wand = self.to_host = True
@@ -222,6 +233,8 @@ class Relay:
         if self._closed:
             return
         self._closed = True
+        if self.name is not None:
+            self.name.unlink(missing_ok=True)
         os.write(self._woken, b"x")
         self._thread.join(5)
         for descriptor in (self._master, self._held, self._far, self._wake, self._woken):
@@ -431,7 +444,10 @@ def bed(
         daemons: Bed | None = None
         try:
             state_dir = directory / "state"
-            port = relay.port if relay else wand.port
+            # By a name of its own that goes with it: the number of a pty that is gone is soon somebody else's.
+            (relay or wand).name = directory / "port"
+            (directory / "port").symlink_to(relay.port if relay else wand.port)
+            port = str(directory / "port")
             config = write_settings(directory / "cryodevice.toml", port, state_dir, **sections)
             daemons = Bed(directory, wand, Daemon(config, state_dir, program, terminal, **(environment or {})), relay)
             yield daemons
