@@ -29,7 +29,7 @@ PROBE = """[Unit]
 After=multi-user.target
 [Service]
 Type=idle
-ExecStart=/usr/bin/python3 /root/package_steps.py booted /root/results.jsonl
+ExecStart=/usr/bin/python3 /srv/package_steps.py booted /srv/results.jsonl
 ExecStopPost=/bin/systemctl --force --force poweroff
 """
 CHROOT = """
@@ -48,7 +48,7 @@ done
 mkdir "$1/dev/pts" "$1/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$1/dev/pts"
 ln -s pts/ptmx "$1/dev/ptmx"
-exec chroot "$1" /usr/bin/python3 /root/package_steps.py chroot /root/results.jsonl
+exec chroot "$1" /usr/bin/python3 /srv/package_steps.py chroot /srv/results.jsonl
 """
 BOOT = """
 mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
@@ -100,9 +100,9 @@ def take_in(root: Path) -> str:
     version = build.debian_version(build.project_version())
     for number in (f"{version}~before", version):
         say(f"building {number} …")
-        build.build(root / "root", number)
-    shutil.copy(package_steps.__file__, root / "root/package_steps.py")
-    (root / "root/schema_1.sql").write_text(SCHEMA_1)
+        build.build(root / "srv", number)
+    shutil.copy(package_steps.__file__, root / "srv/package_steps.py")
+    (root / "srv/schema_1.sql").write_text(SCHEMA_1)
     (root / "etc/systemd/system/probe.service").write_text(PROBE)
     wants = root / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def main() -> int:
         inside(CHROOT, root, net=True)
         say("booted …")
         inside(BOOT, root, str(WITHIN_S), net=False)
-        kept = root / "root/results.jsonl"
+        kept = root / "srv/results.jsonl"
         results = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     EVIDENCE.write_text(page(version, results))
     expected = sum(len(steps) for steps in package_steps.STEPS.values())

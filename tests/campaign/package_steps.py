@@ -113,7 +113,7 @@ def status(*who: str) -> dict:
 
 
 def install(version: str) -> str:
-    (package,) = Path("/root").glob(f"cryodevice_{version}_*.deb")
+    (package,) = Path("/srv").glob(f"cryodevice_{version}_*.deb")
     began = time.monotonic()
     good("dpkg", "-i", package)
     return (
@@ -324,7 +324,7 @@ def is_shut_in() -> str:
         "",
     )
     inside = ["nsenter", "-t", pid, "-m", "--", "sh", "-c"]
-    for place in ("/usr", "/etc", "/var/lib", "/root"):
+    for place in ("/usr", "/etc", "/var/lib", "/opt"):
         assert run(*inside, f"touch {place}/probe").returncode != 0, place
     good(*inside, f"touch {STATE}/probe && rm {STATE}/probe")
     assert "mosquitto" in children(int(pid))
@@ -427,7 +427,7 @@ def older_state_is_brought_up() -> str:
     for path in STATE.glob("exposure.*"):
         path.unlink()
     with contextlib.closing(sqlite3.connect(STATE / "exposure.db", isolation_level=None)) as connection:
-        connection.executescript(Path("/root/schema_1.sql").read_text())
+        connection.executescript(Path("/srv/schema_1.sql").read_text())
     good("chown", "cryodevice:cryodevice", STATE / "exposure.db")
     start()
     (copy,) = STATE.glob("exposure.db.schema-1-*")
