@@ -1,6 +1,6 @@
 """The two clocks: one that never jumps for everything that protects, wall for what a person reads.
 
-docs/decisions/0017-clocks.md.
+docs/decisions/0013-clocks.md.
 """
 
 import time

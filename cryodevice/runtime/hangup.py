@@ -1,6 +1,6 @@
 """What a SIGHUP means to this process: its terminal is gone, or somebody asks for a reload. Handles no signal itself.
 
-docs/decisions/0016-sighup.md.
+docs/decisions/0012-sighup.md.
 """
 
 import os

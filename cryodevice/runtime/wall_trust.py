@@ -1,7 +1,7 @@
 """Whether the wall clock is kept by somebody (NTP, PTP, GPS): the kernel's own word. Sets nothing, asks no server.
 
 A wall clock nobody keeps may be at 1970 after an empty battery or years ahead; it is shown, and nothing is reckoned
-from it (docs/decisions/0017-clocks.md).
+from it (docs/decisions/0013-clocks.md).
 """
 
 import ctypes
