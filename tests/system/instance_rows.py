@@ -45,6 +45,7 @@ def one_wand_while_cooling(kind: str, directory: Path, seed: int) -> None:
         first.to_cooling()
         watched = acts.Watched(first)
         second.start()
+        second.daemon.until(lambda status: status["link"]["up"], 15, "the wand seen by the second")
         end = time.monotonic() + RIVAL_S
         while time.monotonic() < end:
             status = second.daemon.status()

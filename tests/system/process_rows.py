@@ -152,7 +152,12 @@ PROCESS = (
         cooling(acts.hogged_threads, fault="hog"),
     ),
     Row(
-        "D08", "four processes that hog two cores", "no trip, nothing locked", cooling(acts.hogged_machine), alone=True
+        "D08",
+        "four processes that hog two cores",
+        "no trip, nothing locked",
+        cooling(acts.hogged_machine),
+        alone=True,
+        elsewhere=CAMPAIGN,
     ),
     Row(
         "D09",
