@@ -17,9 +17,9 @@ from tests.system.processes import GENTLE, Bed, Daemon, Wand, bed, cryodevice, u
 RIVAL_S = 3.0
 LINKS = {
     "tcp": ("serial_tcp", ("--serial-tcp", "127.0.0.1:0")),
+    "modbus-tcp": ("modbus_tcp", ("--modbus-tcp", "127.0.0.1:0")),
 }
-"""Kinds of line that several masters may open at once: where the simulator says it listens, and how it is told to.
-``"modbus-tcp": ("modbus_tcp", ("--modbus-tcp", "127.0.0.1:0"))`` is all that it takes to add one."""
+"""Kinds of line that several masters may open at once: where the simulator says it listens, and how it is told to."""
 MQTT = {"mode": "embedded", "port": 0}
 
 
