@@ -1,4 +1,4 @@
-"""Tests that go by the clock run one after another; those that only reckon may run beside them (``make test``).
+"""Tests that go by the clock run one after another in two lanes; those that only reckon fill up (``make test``).
 
 A new test goes by the clock until its folder or file is named here.
 """
@@ -25,6 +25,12 @@ RECKONING = (
     "wire",
 )
 """Folders and files whose tests need no clock, no port and no process of their own."""
+DAEMONS = ("system", "cli", "deploy", "benchmarks")
+"""Tests that start whole daemons: a lane of their own. What is left, lines and brokers, is the other."""
+
+
+def _lies_in(place: str, names: tuple[str, ...]) -> bool:
+    return any(place == name or place.startswith(f"{name}/") for name in names)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,5 +38,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         place = item.path.relative_to(ROOT).as_posix()
-        if not any(place == name or place.startswith(f"{name}/") for name in RECKONING):
-            item.add_marker(pytest.mark.xdist_group("clock"))
+        if not _lies_in(place, RECKONING):
+            item.add_marker(pytest.mark.xdist_group("daemons" if _lies_in(place, DAEMONS) else "lines"))

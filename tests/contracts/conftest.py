@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -51,11 +53,22 @@ class Simulator:
     """``firmware-sim serve`` as a process of its own, as a user starts it; one wand on four lines."""
 
     def __init__(self) -> None:
+        # Names of its own, which go with it: the number of a pty that is gone is soon somebody else's.
+        self.folder = Path(tempfile.mkdtemp(prefix="cryodevice-wand-"))
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "firmware_sim", "serve", "--exit-with-parent", "--duration", "170"),
-                *("--serial", "auto", "--serial-tcp", "127.0.0.1:0", "--control", "127.0.0.1:0", "--seed", "7"),
-                *("--modbus-rtu", "auto", "--modbus-tcp", "127.0.0.1:0"),
+                *(
+                    "--serial",
+                    self.folder / "serial",
+                    "--serial-tcp",
+                    "127.0.0.1:0",
+                    "--control",
+                    "127.0.0.1:0",
+                    "--seed",
+                    "7",
+                ),
+                *("--modbus-rtu", self.folder / "rtu", "--modbus-tcp", "127.0.0.1:0"),
             ],
             stdout=subprocess.PIPE,
         )
@@ -90,10 +103,11 @@ class Simulator:
 
     def kill(self) -> None:
         self.killed = True
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.process.kill()
 
     def end(self) -> None:
-        self.process.kill()
+        self.kill()
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()

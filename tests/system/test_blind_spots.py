@@ -282,7 +282,7 @@ def test_a_trip_of_the_wand_is_locked_with_its_own_cause(fault, says):
 
 
 def test_a_start_on_a_day_that_is_used_up_is_refused_at_once_and_says_so():
-    rig = Rig()
+    rig = Rig(treatment=Treatment("two", (Step(CHEEK, 12.0, 5.0, 30.0), Step(Zone.NOSE, 12.0, 5.0, 5.0))))
     rig.until(lambda: rig.core.link.claimed, 3.0)
     rig.run(0.2)
     rig.core = replace(rig.core, dose=Dose(past=(Past(0.0, {Zone.NECK: ZoneExposure(contact_s=1201.0)}),)))
