@@ -78,7 +78,7 @@ def process(name: str, seed: int) -> Result:
 
 
 ITEMS = (
-    Item("faults", (*FAULTS, *ENDINGS), 20, fault),
+    Item("faults", (*FAULTS, *ENDINGS), 20, fault, at_once=3),
     Item(
         "process",
         tuple(PROCESS),
