@@ -76,6 +76,7 @@ def cryodevice(*arguments: object, within_s: float = 20.0, **environment: str) -
 
 def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup a hang-up is ignored, and so it would be here
 
 
 class Child(AbstractContextManager["Child"]):
@@ -95,7 +96,7 @@ class Child(AbstractContextManager["Child"]):
                 env=ENVIRONMENT | environment,
                 cwd=ROOT,
                 start_new_session=True,  # no terminal, wherever the tests run, but the one it is given
-                preexec_fn=None if terminal < 0 else _take_terminal,  # noqa: PLW1509  # one system call
+                preexec_fn=None if terminal < 0 else _take_terminal,  # noqa: PLW1509  # two system calls
             )
 
     @property
