@@ -113,6 +113,8 @@ TABLE: tuple[Interlock, ...] = (
               "architecture 5"),
     Interlock("second_master", "H19", ALWAYS, "foreign_orders", _between(0.0, 0.0), "orders", Dwell.IMMEDIATE,
               Action.LOCKOUT, Clear.ACKNOWLEDGE, "something else orders this wand: disconnect it", "architecture 4"),
+    Interlock("occupied", "H19", ALWAYS, "unoccupied", _TRUE, "", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
+              "another program orders this wand, which has one master: end it, here or on another computer", "architecture 4"),
     Interlock("lease_mismatch", "H05", ALWAYS, "lease_error_ms", _between(-30.0, 30.0), "ms", Dwell.IMMEDIATE,
               Action.LOCKOUT, Clear.ACKNOWLEDGE, "the wand counts its lease wrongly: have it serviced", "architecture 4"),
     Interlock("token", "H19", _LEASED, "token_same", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,

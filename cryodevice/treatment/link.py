@@ -13,6 +13,12 @@ from cryodevice.wire.blocks import Identity, Order, Status
 from cryodevice.wire.codes import Mode
 from cryodevice.wire.registers import RESET_KEY
 
+QUIET_BEFORE_CLAIM_S = 0.25
+"""A wand is claimed only after nobody else has ordered it for this long, s: two and a half periods of the slowest
+master that may cool (10 Hz, docs/architecture.md)."""
+OTHERS_FOR_S = 1.0
+"""For this long after its last sign another master is said to be there, s (engineering default)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -33,6 +39,8 @@ class Link:
         status_sequence: Status sequence of the newest reply; -1 before the first.
         sequence_since_s: Since when that sequence has been seen.
         replied_at_s: When the newest good reply came; -inf before the first.
+        first_reply_s: When the first one came on this connection; inf before it.
+        others_at_s: When the newest reply came that showed an order or a lease of somebody else; -inf for none.
     """
 
     identity: Identity | None = None
@@ -49,11 +57,27 @@ class Link:
     status_sequence: int = -1
     sequence_since_s: Seconds = Seconds(0.0)  # noqa: RUF009  # a NewType call is the number itself
     replied_at_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
+    first_reply_s: Seconds = Seconds(math.inf)  # noqa: RUF009
+    others_at_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
 
     @property
     def sequence_age_s(self) -> float:
         """For how long the newest reply's status sequence has been standing still, s."""
         return self.replied_at_s - self.sequence_since_s
+
+    @property
+    def free(self) -> bool:
+        """Whether the wand may be claimed: it has been watched for long enough, and nobody else orders it."""
+        return self.replied_at_s - max(self.first_reply_s, self.others_at_s) >= QUIET_BEFORE_CLAIM_S
+
+    @property
+    def occupied(self) -> bool:
+        """Whether the wand is not ours because somebody else orders it."""
+        return not self.claimed and self.replied_at_s - self.others_at_s < OTHERS_FOR_S
+
+    def nobody_else(self, status: Status) -> bool:
+        """Whether no other token than ours was in force when this status was sampled."""
+        return status.token in (0, self.token)
 
     def told_off(self, status: Status) -> bool:
         """Whether this status was sampled when the wand had no business driving any more.
@@ -63,9 +87,19 @@ class Link:
         return self.drive_until_ms is None or since_ms(status.uptime_ms, self.drive_until_ms) > 0
 
     def order(
-        self, reading: Reading, mode: Mode, *, setpoint_degc: float = 20.0, lease_ms: int = 0, reset: bool = False
+        self,
+        reading: Reading,
+        mode: Mode,
+        *,
+        setpoint_degc: float = 20.0,
+        lease_ms: int = 0,
+        reset: bool = False,
+        claiming: bool = True,
     ) -> tuple["Link", Order]:
-        """The next order for the wand that gave ``reading``, and the link that remembers its sequence."""
+        """The next order for the wand that gave ``reading``, and the link that remembers its sequence.
+
+        A stop that is not ``claiming`` carries no token and so brings none into force (LEASE-04).
+        """
         sequence = (self.order_sequence + 1) % U16
         order = Order(
             sequence=sequence,
@@ -74,7 +108,7 @@ class Link:
             lease_ms=Milliseconds(lease_ms),
             echo=reading.status.sequence,
             boot_id=self.identity.boot_id if self.identity is not None else 0,
-            token=self.token,
+            token=self.token if claiming else 0,
             reset_key=RESET_KEY if reset else 0,
         )
         return replace(self, order_sequence=sequence), order
@@ -105,6 +139,8 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
     ours = 1 if accepted else 0
     since = (status.order_epoch - link.epoch) % U16
     foreign = 0 if ours <= since <= ours + link.unanswered else since - ours if since < U16 // 2 else -1
+    first = link.status_sequence < 0
+    lease_of_others = not link.claimed and status.lease_remaining_ms > 0
     claimed = link.claimed or (accepted and sent is not None and sent.is_stop and status.token == link.token)
     ends, until = link.lease_ends_ms, link.drive_until_ms
     if accepted and sent is not None:
@@ -129,4 +165,6 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
         status_sequence=status.sequence,
         sequence_since_s=reading.at_s if moved_on else link.sequence_since_s,
         replied_at_s=reading.at_s,
+        first_reply_s=reading.at_s if first else link.first_reply_s,
+        others_at_s=reading.at_s if lease_of_others or (foreign and not first) else link.others_at_s,
     )

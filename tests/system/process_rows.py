@@ -299,7 +299,7 @@ INSTANCES = (
         Row(
             f"X02 {kind}",
             f"two daemons on one wand, link.kind {kind}, one cooling",
-            "the second is not claimed, may not start; the first cools without a break",
+            "the second claims and locks nothing and says why; the first cools on, also once the second ends",
             partial(instances.one_wand_while_cooling, kind),
         )
         for kind in instances.LINKS
@@ -308,8 +308,29 @@ INSTANCES = (
         Row(
             f"X02b {kind}",
             f"two daemons on one wand, link.kind {kind}, both idle",
-            "one notices the other; the wand never drives",
+            "the second claims nothing, says why, takes the wand once the first ends; nothing locks or drives",
             partial(instances.one_wand_idle, kind),
+        )
+        for kind in instances.LINKS
+    ),
+    *(
+        Row(
+            f"X02c {kind}",
+            f"two daemons on one wand, link.kind {kind}, the first held by its trigger",
+            "the second claims nothing; the first goes on when its trigger is held again; nothing locks",
+            partial(instances.one_wand_paused, kind),
+            elsewhere=CAMPAIGN if kind == "tcp" else "",
+        )
+        for kind in instances.LINKS
+    ),
+    *(
+        Row(
+            f"X02d {kind}",
+            f"a stop asked of the second daemon while the first cools, link.kind {kind}",
+            "the drive goes off, the second says that the wand shows it, the first locks",
+            partial(instances.stop_by_the_second, kind),
+            THROUGH_DAEMON_S,
+            elsewhere=CAMPAIGN if kind == "modbus-tcp" else "",
         )
         for kind in instances.LINKS
     ),

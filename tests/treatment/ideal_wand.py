@@ -77,7 +77,7 @@ class Bench:
         self.epoch = (self.epoch + 1) % U16
         self.lease_ends_ms = None
         if order.is_stop:
-            self.token = order.token
+            self.token = order.token or self.token
         elif order.lease_ms:
             self.lease_ends_ms = self.uptimes.get(order.echo, self.uptime_ms) + order.lease_ms
 
@@ -112,7 +112,7 @@ class Bench:
 
     def claim(self) -> None:
         self.decide(Connected(PRESENT, TOKEN))
-        for _ in range(4):
+        for _ in range(8):
             self.tick()
         assert self.core.link.claimed
 
