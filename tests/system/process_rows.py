@@ -5,6 +5,8 @@ directory of its own. ``make test`` runs each row once, ``make campaign`` twenty
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from tests.system import instance_rows as instances
 from tests.system import process_acts as acts
 from tests.system import time_rows as times
 from tests.system.faults import THROUGH_DAEMON_S, WITHOUT_DAEMON_S
-from tests.system.processes import FAULTY_DAEMON, Bed, bed
+from tests.system.processes import FAULTY_DAEMON, ROOT, Bed, bed
 
 Shown = float | str | None
 Once = Callable[[Path, int], Shown]
@@ -48,6 +50,25 @@ class Row:
     elsewhere: str = ""
     alone: bool = False
     runs: int = 20
+
+
+def by_test(path: str, name: str = "") -> Once:
+    """Show a row by a test that stands elsewhere, in a process of its own."""
+
+    def once(directory: Path, _seed: int) -> None:
+        test = f"{path}::{name}" if name else path
+        directory.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={directory / 'test'}", test],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stdout[-2000:]
+
+    return once
 
 
 def cooling(act: Callable[[Bed], Shown], *, fault: str = "", **how: Any) -> Once:
@@ -236,6 +257,23 @@ TIME = (
         cooling(acts.memory_stays, mqtt={"mode": "embedded", "port": 0}),
         elsewhere=CAMPAIGN,
         runs=1,
+    ),
+    Row(
+        "D16",
+        "the event loop blocked, before a service manager with a watchdog",
+        "fed while the daemon decides, not while it is blocked, the reason in the log; fed again after",
+        by_test(
+            "tests/runtime/test_service_manager.py", "test_the_daemon_tells_a_service_manager_from_ready_to_stopping"
+        ),
+        elsewhere="tests/runtime/test_service_manager.py",
+    ),
+    Row(
+        "D17",
+        "a whole treatment with every call that blocks the event loop turned into an error",
+        "none; one planted on purpose ends the daemon and is named",
+        by_test("tests/system/test_blocking.py"),
+        elsewhere="tests/system/test_blocking.py",
+        alone=True,
     ),
     Row(
         "D18",
