@@ -31,6 +31,7 @@ class Facts:
         foreign_orders: Orders accepted that were not ours.
         unoccupied: The wand is ours, or nobody orders it.
         lease_error_ms: Lease remaining as told, less as reckoned.
+        setpoint_error_k: Setpoint in force as the wand told it, less the one ordered.
         orders_accepted: The wand accepted what was asked.
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
@@ -79,6 +80,7 @@ class Facts:
     foreign_orders: float = UNKNOWN
     unoccupied: float = UNKNOWN
     lease_error_ms: float = UNKNOWN
+    setpoint_error_k: float = UNKNOWN
     orders_accepted: float = UNKNOWN
     sequence_age_s: float = UNKNOWN
     dose_known: float = UNKNOWN

@@ -90,6 +90,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         foreign_orders=float(link.foreign_orders),
         unoccupied=yes(not link.occupied),
         lease_error_ms=link.lease_error_ms,
+        setpoint_error_k=link.setpoint_error_k,
         orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),

@@ -36,6 +36,7 @@ class Link:
         lease_ends_ms: Device uptime at which the lease ends as reckoned here; None without a lease.
         drive_until_ms: Device uptime up to which a sample may still show ordered current; None before the first.
         lease_error_ms: Lease remaining as told in the newest reply, less as reckoned.
+        setpoint_error_k: Setpoint in force in the reply to the newest order, less the one ordered; NaN for none told.
         status_sequence: Status sequence of the newest reply; -1 before the first.
         sequence_since_s: Since when that sequence has been seen.
         replied_at_s: When the newest good reply came; -inf before the first.
@@ -54,6 +55,7 @@ class Link:
     lease_ends_ms: int | None = None
     drive_until_ms: int | None = None
     lease_error_ms: float = 0.0
+    setpoint_error_k: float = 0.0
     status_sequence: int = -1
     sequence_since_s: Seconds = Seconds(0.0)  # noqa: RUF009  # a NewType call is the number itself
     replied_at_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
@@ -142,8 +144,9 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
     first = link.status_sequence < 0
     lease_of_others = not link.claimed and status.lease_remaining_ms > 0
     claimed = link.claimed or (accepted and sent is not None and sent.is_stop and status.token == link.token)
-    ends, until = link.lease_ends_ms, link.drive_until_ms
+    ends, until, setpoint_error_k = link.lease_ends_ms, link.drive_until_ms, link.setpoint_error_k
     if accepted and sent is not None:
+        setpoint_error_k = _setpoint_error_k(status, sent)
         ends = (echo_uptime_ms + sent.lease_ms) if sent.lease_ms > 0 else None
         if sent.mode is not Mode.OFF:
             until = ends
@@ -162,9 +165,17 @@ def answered(link: Link, reading: Reading, sent: Order | None, echo_uptime_ms: i
         lease_ends_ms=ends,
         drive_until_ms=until,
         lease_error_ms=float(status.lease_remaining_ms - reckoned) if claimed and certain else 0.0,
+        setpoint_error_k=setpoint_error_k,
         status_sequence=status.sequence,
         sequence_since_s=reading.at_s if moved_on else link.sequence_since_s,
         replied_at_s=reading.at_s,
         first_reply_s=reading.at_s if first else link.first_reply_s,
         others_at_s=reading.at_s if lease_of_others or (foreign and not first) else link.others_at_s,
     )
+
+
+def _setpoint_error_k(status: Status, sent: Order) -> float:
+    """Setpoint in force less the one ordered, K; 0 for an order that sets none."""
+    if sent.mode is Mode.OFF:
+        return 0.0
+    return status.setpoint_degc - sent.setpoint_degc if status.setpoint_degc is not None else math.nan

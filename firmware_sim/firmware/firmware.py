@@ -112,6 +112,7 @@ class Firmware:
         """Move the device clock; a lease or the relay timer that runs out acts here."""
         self.now_ms = now_ms
         self.lease.overrun_ms = self.quirks.lease_overrun_ms
+        self.lease.setpoint_offset_k = self.quirks.setpoint_offset_k
         if self.quirks.hang_safety_task:
             self._timer_alone()
         else:
@@ -130,6 +131,7 @@ class Firmware:
             self._boot_fault |= BootCause.WATCHDOG.value
         self._timer.serve(now_ms)
         self.lease.overrun_ms = self.quirks.lease_overrun_ms
+        self.lease.setpoint_offset_k = self.quirks.setpoint_offset_k
         self._expire()
         self.measured.take(readings, now_ms)
         live = self.lease.live(now_ms)

@@ -68,6 +68,7 @@ class Lease:
         self.setpoint_degc: float | None = None
         self.deadline_ms: int | None = None
         self.overrun_ms = 0
+        self.setpoint_offset_k = 0.0
         self.token = 0
         self.order_sequence = 0
         self.epoch = 0
@@ -154,7 +155,7 @@ class Lease:
             self._resets_ms.append(now_ms)
             return
         self.mode = Mode(order.mode)
-        self.setpoint_degc = None if self.mode is Mode.OFF else order.setpoint_degc
+        self.setpoint_degc = None if self.mode is Mode.OFF else order.setpoint_degc + self.setpoint_offset_k
         self.deadline_ms = self.last_deadline_ms = echo.sampled_ms + order.lease_ms
         self.last_echo_sampled_ms = echo.sampled_ms
 

@@ -25,6 +25,7 @@ class Quirks:
         status_frozen: Every status reply repeats the words of the last one before the switch.
         lease_report_offset_ms: Added to the lease remaining that is reported, ms.
         lease_overrun_ms: The lease really ends this much after its deadline, ms.
+        setpoint_offset_k: An order's setpoint comes into force this much off, K.
         uptime_rate: Reported uptime runs this many times as fast.
         drive_ignores_off: The drive stage keeps its last current when told off.
         supply_out_of_range: The supply monitor reports a fault.
@@ -46,6 +47,7 @@ class Quirks:
     status_frozen: bool = False
     lease_report_offset_ms: int = 0
     lease_overrun_ms: int = 0
+    setpoint_offset_k: float = 0.0
     uptime_rate: float = 1.0
     drive_ignores_off: bool = False
     supply_out_of_range: bool = False

@@ -233,6 +233,7 @@ CASES: dict[str, Case] = {
     "second_master": Case(foreign_stop),
     "occupied": Case(foreign_stops_at_every_exchange, connect_only, wait_s=1.0),
     "lease_mismatch": Case(quirk(lease_report_offset_ms=100)),
+    "setpoint_mismatch": Case(quirk(setpoint_offset_k=-0.02)),
     "token": Case(foreign_stop_under_a_lost_order),
     "stale": Case(replies_missing(4), budget_s=0.125 + REACTION_S, recovers=True),
     "dose_unknown": Case(nothing, connect_only, rig={"dose_known": False}),
