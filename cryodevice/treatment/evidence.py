@@ -3,6 +3,7 @@
 import math
 
 from cryodevice.quantities import Channel
+from cryodevice.safety import plate_watch
 from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.facts import NO, YES, Facts, yes
 from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
@@ -87,6 +88,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         capable=yes(not known or REQUIRED_TO_COOL in capabilities),
         simulated_ok=yes(identity is None or not identity.simulated or config.allow_simulated),
         proven=yes(not core.unproven),
+        wand_clock_pct=core.wand_clock.error_pct,
         foreign_orders=float(link.foreign_orders),
         unoccupied=yes(not link.occupied),
         lease_error_ms=link.lease_error_ms,
@@ -139,6 +141,11 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "plate_sensors_good": yes(all(isinstance(plate, Fresh) for plate in plates)),
         "plate_cold_degc": reading.plate_cold_degc,
         "plate_warm_degc": reading.plate_warm_degc,
+        "plate_jump_k": core.plate.jump_k,
+        "plate_same_s": core.plate.same_s,
+        "unanswered_s": core.plate.unanswered_s,
+        "risen_k": core.plate.risen_k,
+        "drive_share": plate_watch.share_of(reading, identity.drive_max_ma) if identity is not None else math.nan,
         "channels_apart_k": abs(reading.value(Channel.PLATE_A) - reading.value(Channel.PLATE_B)),
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
         "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
