@@ -113,7 +113,7 @@ def followed(watch: PlateWatch, reading: Reading, drive_max_ma: float, off_ma: f
     watch = replace(watch, channels=channels, seen_s=now)
     cold, warm = reading.plate_cold_degc, reading.plate_warm_degc
     over_k = reading.value(Channel.SINK) - cold
-    hard = share >= HARD_SHARE + SHARE_PER_K * (0.0 if over_k < 0.0 else over_k)  # a sink nobody knows: not to be said
+    hard = share >= HARD_SHARE + SHARE_PER_K * (max(over_k, 0.0))  # a sink nobody knows: not to be said
     if touching or not hard:
         return replace(watch, hard_since_s=None, lowest_degc=math.inf, risen_k=0.0)
     lowest = min(watch.lowest_degc, warm)
