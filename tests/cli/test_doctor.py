@@ -16,11 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from cryodevice.app import wand_of
 from cryodevice.cli.doctor import examined
 from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import NEEDS, State
 from cryodevice.cli.doctor_host import whose
+from cryodevice.cli.doctor_wand import round_trip
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.clock import SystemClock
+from cryodevice.settings import load_settings
 from tests.records.test_upgrade import SCHEMA_1, script
 from tests.system.processes import (
     CRYODEVICE,
@@ -28,6 +32,7 @@ from tests.system.processes import (
     PYTHON,
     ROOT,
     Daemon,
+    Relay,
     Wand,
     cryodevice,
     write_settings,
@@ -420,6 +425,32 @@ async def test_a_wand_that_has_stopped_sampling_or_was_calibrated_long_ago(wand,
     assert results["calibration"].state is WARN
     assert results["round_trip"].state is FAIL
     assert "stopped sampling" in results["round_trip"].message
+
+
+async def test_one_lost_reply_is_one_miss_also_where_the_line_is_kept_quiet_after_it(wand, settings):
+    with Relay(wand.endpoints["modbus_rtu"]) as relay:
+        case = Case()
+        case.settings = load_settings(settings(relay.port, link={"kind": "modbus-rtu"}))
+        case.wand = line = wand_of(case.settings, SystemClock())
+        await line.connect(Seconds(3.0))
+        read, asked = line.read_status, 0
+
+        async def read_all_but_one(timeout_s):
+            nonlocal asked
+            asked += 1
+            relay.to_host = asked != 5
+            try:
+                return await read(timeout_s)
+            finally:
+                relay.to_host = True
+
+        line.read_status = read_all_but_one
+        try:
+            found = await round_trip(case)
+        finally:
+            case.close()
+    assert 1 <= found.evidence["missed"] < 10, found
+    assert found.state is not FAIL
 
 
 async def test_a_daemon_on_another_state_directory_is_seen_by_its_orders_and_left_alone(wand, settings, tmp_path):
