@@ -54,7 +54,7 @@ async def _nobody(case: Case) -> Result:
     why = case.unanswered.message if case.unanswered is not None else "nobody answered"
     if not isinstance(case.unanswered, DeviceError) and (other := await otherwise(case.settings)):
         put = " and ".join(f"link.{key} = {json.dumps(value)}" for key, value in other.items())
-        return fail(f"{why}; but a wand answers with {put}", f"set {put}", **other)
+        return fail(f"no wand answers as it is set; one answers with {put}", f"set {put}", **other)
     return fail(why, "check that the right port is named and the wand is switched on")
 
 

@@ -221,7 +221,7 @@ async def test_a_wand_that_answers_under_other_settings_is_found_and_they_are_na
     results = await doctor(settings("/nowhere", link=link_to(wand, line) | wrong))
     assert (results["port"].state, results["exclusive"].state) == (OK, OK)
     assert results["identity"].state is FAIL
-    assert results["identity"].message.endswith(f"; but a wand answers with {put}")
+    assert results["identity"].message == f"no wand answers as it is set; one answers with {put}"
     assert results["identity"].todo == f"set {put}"
     assert "lease_proof" in skipped_because(results, "identity")
     assert wand.truth()["order_epoch"] == before, "it was ordered"
