@@ -166,6 +166,21 @@ def certificate(whose: str, begins: datetime, ends: datetime, now: datetime) -> 
     )
 
 
+def another_master(orders: int, lease_ms: int, seconds: float) -> str:
+    """Why somebody else orders a wand that we have only read; empty when nobody shows.
+
+    Args:
+        orders: How many it accepted while it was read.
+        lease_ms: What was left of its lease at the end; 0 when none was live.
+        seconds: For how long it was read.
+    """
+    if orders:
+        return f"another program orders this wand: {orders} orders in {seconds:.2f} s were not ours"
+    if lease_ms:
+        return f"another program orders this wand: a lease that is not ours is live, {lease_ms} ms are left of it"
+    return ""
+
+
 CALIBRATED_WITHIN_DAYS, CALIBRATE_SOON_DAYS = 365, 30
 """A calibration older than twelve months does not count any more (hazard H22)."""
 

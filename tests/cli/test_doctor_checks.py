@@ -96,3 +96,9 @@ def test_the_service_manager_is_told_of_plainly(tmp_path):
     unit.write_text("[Service]\nWatchdogSec=5s\n")
     found = supervised("", "", (str(tmp_path),))
     assert (found.state, found.message) == (OK, f"{unit}, watchdog 5s")
+
+
+def test_another_master_shows_in_orders_or_in_a_lease_that_is_not_ours():
+    assert checks.another_master(0, 0, 0.25) == ""
+    assert "5 orders in 0.25 s" in checks.another_master(5, 0, 0.25)
+    assert "a lease that is not ours is live, 480 ms" in checks.another_master(0, 480, 0.25)
