@@ -5,7 +5,7 @@ The line to it is looked at by ``doctor_line``. Where a daemon of ours has the w
 
 import asyncio
 import json
-from datetime import UTC, date, datetime
+import time
 
 from cryodevice.cli import doctor_checks as judged
 from cryodevice.cli.doctor_case import Case
@@ -13,10 +13,10 @@ from cryodevice.cli.doctor_checks import Result, fail, ok, skip, warn
 from cryodevice.cli.doctor_line import otherwise
 from cryodevice.cli.doctor_proof import LeaseProof
 from cryodevice.errors import CryodeviceError, DeviceError, LinkTimeoutError, QuantityError
-from cryodevice.quantities import Channel, Seconds
+from cryodevice.quantities import Channel, Seconds, wire_day
 from cryodevice.runtime.connection import random_token
 from cryodevice.safety.limits import intersect
-from cryodevice.treatment.evidence import acceptable
+from cryodevice.treatment.evidence import NO_CALIBRATION_DAY, acceptable
 from cryodevice.treatment.proof import PROOF_LEASE_MS
 from cryodevice.wire.blocks import Identity
 from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Fault, Flag, Trip
@@ -24,8 +24,6 @@ from cryodevice.wire.modbus import QUIET_S
 
 ROUND_TRIPS, LOOK_EVERY_S = 20, 0.012
 """A quarter of a second in all."""
-_EPOCH = date(2000, 1, 1)
-_NO_DAY = 0xFFFF
 
 
 async def identity(case: Case) -> Result:
@@ -107,8 +105,7 @@ async def calibration(case: Case) -> Result:
 
 def calibrated_on(day: int) -> Result:
     """The calibration of a wand that gives this day for it; 0 and 0xFFFF are none."""
-    today = (datetime.now(UTC).date() - _EPOCH).days
-    return judged.calibration(None if day in (0, _NO_DAY) else today - day)
+    return judged.calibration(None if day in NO_CALIBRATION_DAY else wire_day(time.time()) - day)
 
 
 async def at_rest(case: Case) -> Result:

@@ -33,6 +33,7 @@ class Facts:
         unoccupied: The wand is ours, or nobody orders it.
         lease_error_ms: Lease remaining as told, less as reckoned.
         setpoint_error_k: Setpoint in force as the wand told it, less the one ordered.
+        calibration_age_days: Since the wand was calibrated; 0 while nobody keeps the wall clock.
         orders_accepted: The wand accepted what was asked.
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
@@ -88,6 +89,7 @@ class Facts:
     unoccupied: float = UNKNOWN
     lease_error_ms: float = UNKNOWN
     setpoint_error_k: float = UNKNOWN
+    calibration_age_days: float = UNKNOWN
     orders_accepted: float = UNKNOWN
     sequence_age_s: float = UNKNOWN
     dose_known: float = UNKNOWN

@@ -11,6 +11,7 @@ from enum import Enum
 
 from cryodevice.safety.limits import (
     BASELINE_SKIN_DEGC,
+    CALIBRATED_FOR_DAYS,
     FAN_STILL_S,
     PLATE_SAME_S,
     PLATE_UNDER_FLOOR_K,
@@ -204,6 +205,9 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("baseline_skin", "H12", _READY, "baseline_skin_degc", _between(*BASELINE_SKIN_DEGC), "degC",
               Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF, "point the wand at the skin; it must be 28 to 37 degC to start",
               "clinical note 4.3"),
+    Interlock("calibration", "H22", _READY, "calibration_age_days", _between(-1.0, CALIBRATED_FOR_DAYS), "d", Dwell.IMMEDIATE,
+              Action.STOP, Clear.IDLE, "the wand's calibration has expired, or it names none: have it calibrated",
+              "hazard H22; " + _S),
     # The dose.
     Interlock("static_dwell", "H04", _ON_SKIN, "static_dwell_s",
               lambda limits, zone: (-INF, static_hold_s(limits, zone)), "s", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,

@@ -117,6 +117,7 @@ class Inputs:
         overruns: Ticks more than two periods late in the last 10 s.
         dose_known: The store knew the exposure at start and still works.
         durable_at_s: Second of the newest durable exposure record.
+        today_day: Today as days since 2000-01-01; None while nobody keeps the wall clock.
         store_failure: Why records are not reaching the disk; empty while they are.
     """
 
@@ -128,6 +129,7 @@ class Inputs:
     dose_known: bool = True
     durable_at_s: float = float("-inf")
     store_failure: str = ""
+    today_day: int | None = None
 
 
 class Resetting(StrEnum):

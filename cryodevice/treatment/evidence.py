@@ -15,6 +15,8 @@ from cryodevice.wire.registers import WIRE_MAGIC, WIRE_VERSION
 
 WAND_ITSELF = "wand_tripped"
 """The row that stands for the wand's own cut-outs."""
+NO_CALIBRATION_DAY = frozenset({0, 0xFFFF})
+"""Calibration dates that name none."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
 """Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
 
@@ -55,6 +57,13 @@ def _ours_and_off(core: Core, status: Status) -> bool:
     return core.link.claimed and core.link.nobody_else(status) and core.link.told_off(status)
 
 
+def _calibration_age_days(identity: Identity | None, today_day: int | None) -> float:
+    """Days since the wand was calibrated. A clock nobody keeps condemns no wand; one that names no day is unknown."""
+    if identity is None or identity.calibration_day in NO_CALIBRATION_DAY:
+        return math.nan
+    return 0.0 if today_day is None else float(today_day - identity.calibration_day)
+
+
 def _trip_code(status: Status) -> float:
     """Code of the trip latched in the wand, 0 for none; unknown if it has latched one and does not say which."""
     if Flag.TRIP_LATCHED not in status.flags:
@@ -93,6 +102,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         unoccupied=yes(not link.occupied),
         lease_error_ms=link.lease_error_ms,
         setpoint_error_k=link.setpoint_error_k,
+        calibration_age_days=_calibration_age_days(identity, inputs.today_day),
         orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),

@@ -422,7 +422,7 @@ async def test_a_wand_that_has_stopped_sampling_or_was_calibrated_long_ago(wand,
     wand.ask("quirk calibration_day 9000")
     wand.ask("quirk hang_safety_task on")
     results = await doctor(settings(wand.port))
-    assert results["calibration"].state is WARN
+    assert results["calibration"].state is FAIL
     assert results["round_trip"].state is FAIL
     assert "stopped sampling" in results["round_trip"].message
 

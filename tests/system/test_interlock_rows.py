@@ -226,6 +226,11 @@ def had(dose: Dose) -> Callable[[Rig], None]:
     return provoke
 
 
+def expired(rig: Rig) -> None:
+    """The wand was calibrated a year and a day ago."""
+    rig.today_day = rig.core.link.identity.calibration_day + 366
+
+
 def welded_and_stuck(rig: Rig) -> None:
     """The second channel is gone and the bridge conducts: nothing this side of the supply can take the current away."""
     disturb(relay_welded=True, drive_stuck_a=1.0)(rig)
@@ -287,6 +292,7 @@ CASES: dict[str, Case] = {
     "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
+    "calibration": Case(expired, to_ready),
     "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),
     "static_dwell": Case(nothing, wait_s=30.0, rig={"treatment": HOLD_60}),
     "step_contact": Case(nothing, released_on_the_skin, wait_s=11.0, rig={"settings": {"step_contact_s": 20.0}, "treatment": SHORT}),
