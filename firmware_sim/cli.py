@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from cryodevice.errors import CryodeviceError, ExitCode
+from firmware_sim.conformance import command as conformance
 from firmware_sim.control import ControlPort
 from firmware_sim.endpoints.loopback import Address, parse_address
 from firmware_sim.endpoints.modbus_rtu import RtuSlave
@@ -36,6 +37,8 @@ _PARENT_POLL_S = 0.2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
+    if options.command == "conformance":
+        return conformance.run(options)
     try:
         simulator = Simulator(
             options.seed,
@@ -73,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--exit-with-parent", action="store_true", help="end when the process that started this one does"
     )
+    conformance.add_parser(commands)
     return parser
 
 
