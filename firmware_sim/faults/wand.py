@@ -24,6 +24,11 @@ class FirmwareHandle(Protocol):
     boot_id: int
     sequence: int
 
+    @property
+    def uptime_ms(self) -> int:
+        """True time since the boot."""
+        ...
+
     def receive(self, words: Sequence[int]) -> object:
         """Judge an order that has come by another way."""
         ...

@@ -60,18 +60,28 @@ class Applicator:
         self.sink_degc = sink_degc
         self.fan_rpm = 0.0
 
-    def deliverable(self, wanted_a: float) -> float:
-        """Current, A, that the supply can drive against the module's own voltage when ``wanted_a`` is asked for."""
+    def deliverable(self, wanted_a: float, supply_v: float | None = None) -> float:
+        """Current, A, that the supply can drive against the module's own voltage when ``wanted_a`` is asked for.
+
+        Args:
+            wanted_a: What the bridge tries to deliver, A.
+            supply_v: Supply voltage, V; ``None``: the one it should be.
+        """
         p = self.parameters
+        supply_v = p.supply_v if supply_v is None else supply_v
         seebeck_v = p.seebeck_v_k * (self.sink_degc - self.plate_degc)
-        return min(
-            max(wanted_a, (-p.supply_v - seebeck_v) / p.resistance_ohm), (p.supply_v - seebeck_v) / p.resistance_ohm
-        )
+        return min(max(wanted_a, (-supply_v - seebeck_v) / p.resistance_ohm), (supply_v - seebeck_v) / p.resistance_ohm)
 
     def voltage(self, current_a: float) -> float:
         """Voltage over the module, V, while ``current_a`` flows through it."""
         p = self.parameters
         return p.seebeck_v_k * (self.sink_degc - self.plate_degc) + current_a * p.resistance_ohm
+
+    @property
+    def air_w_k(self) -> float:
+        """Sink to air at the fan's present speed, W/K."""
+        p, speed = self.parameters, self.fan_rpm / RATED_RPM
+        return speed / p.fan_k_w + (1.0 - speed) / p.still_k_w
 
     def advance(
         self, dt_s: float, current_a: float, *, ambient_degc: float, plate_w: float, sink_w: float, fan_powered: bool
@@ -93,8 +103,7 @@ class Applicator:
         pumped_w = p.seebeck_v_k * current_a
         taken_w = pumped_w * (plate + ZERO_DEGC_K) - joule_half_w - conducted_w
         given_w = pumped_w * (sink + ZERO_DEGC_K) + joule_half_w - conducted_w
-        speed = self.fan_rpm / RATED_RPM
-        air_w_k = speed / p.fan_k_w + (1.0 - speed) / p.still_k_w
+        air_w_k = self.air_w_k
         self.plate_degc = plate + dt_s / p.plate_j_k * (plate_w - taken_w + p.plate_loss_w_k * (ambient_degc - plate))
         self.sink_degc = sink + dt_s / p.sink_j_k * (sink_w + given_w - air_w_k * (sink - ambient_degc))
         if fan_powered:

@@ -112,16 +112,22 @@ class Plant:
             ambient_degc=ambient,
         )
         fan_powered = self.fan_on and not faults.fan_stalled
+        heat_w = faults.plate_heat_w + (faults.heater_w if self._conducts() else 0.0)
         for _ in range(steps):
             skin_w = skin.advance(applicator.plate_degc) * PLATE_AREA_M2
+            kept_w = 0.0  # what a sink in good order would have given to the air
+            if faults.sink_loss:
+                kept_w = faults.sink_loss * applicator.air_w_k * (applicator.sink_degc - ambient)
             applicator.advance(
                 DT_S,
                 self._current(),
                 ambient_degc=ambient,
-                plate_w=skin_w + faults.plate_heat_w,
-                sink_w=faults.sink_heat_w,
+                plate_w=skin_w + heat_w,
+                sink_w=faults.sink_heat_w + kept_w,
                 fan_powered=fan_powered,
             )
+            if faults.fan_loss:
+                applicator.fan_rpm = min(applicator.fan_rpm, (1.0 - faults.fan_loss) * RATED_RPM)
             sensors.follow(applicator.plate_degc, applicator.sink_degc, skin.surface_degc)
 
     def sample(self) -> Samples:
@@ -162,13 +168,14 @@ class Plant:
         )
 
     def _conducts(self) -> bool:
-        return self.relay_closed or self.disturbances.relay_welded
+        faults = self.disturbances
+        return faults.relay_welded or (self.relay_closed and not faults.relay_dead)
 
     def _current(self) -> float:
         """Current through the thermoelectric with the actuators as they are now, A; the bridge answers in < 1 ms."""
         if not self._conducts():
             return 0.0
-        applicator, stuck = self._applicator, self.disturbances.drive_stuck_a
-        limit = applicator.parameters.drive_max_a
-        asked = min(max(self.drive_a, -limit), limit) if stuck is None else stuck
-        return applicator.deliverable(-asked if self.disturbances.drive_reversed else asked)
+        applicator, faults = self._applicator, self.disturbances
+        limit, stuck = applicator.parameters.drive_max_a, faults.drive_stuck_a
+        asked = min(max(self.drive_a, -limit), limit) * (1.0 - faults.drive_loss) if stuck is None else stuck
+        return applicator.deliverable(-asked if faults.drive_reversed else asked, faults.supply_v)

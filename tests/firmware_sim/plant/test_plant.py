@@ -236,6 +236,12 @@ EFFECTS: dict[str, tuple[object, Callable[[Samples, Truth], object], object]] = 
     ),
     "plate_heat_w": (80.0, lambda s, t: t.plate_degc > 30.0, True),
     "sink_heat_w": (300.0, lambda s, t: t.sink_degc > 40.0, True),
+    "drive_loss": (0.5, lambda s, t: (t.drive_a, s.drive_ma), (1.0, pytest.approx(1000, abs=20))),
+    "relay_dead": (True, lambda s, t: (t.drive_a, s.drive_mv), (0.0, 0)),
+    "heater_w": (80.0, lambda s, t: (t.plate_degc > 30.0, t.drive_a), (True, 2.0)),
+    "fan_loss": (0.5, lambda s, t: (s.fan_running, t.fan_rpm), (False, pytest.approx(2100))),
+    "sink_loss": (1.0, lambda s, t: t.sink_degc > 25.9, True),
+    "supply_v": (3.0, lambda s, t: (s.supply_v, t.drive_a < 1.9), (3.0, True)),
 }
 
 
