@@ -59,6 +59,7 @@ class GoodFirmware:
         bad_frames: Bad frames counted by the endpoints since boot.
         scratch: The word without effect, for link tests; written by the endpoints.
         now_ms: Time last given.
+        last_reply: The words of the last status replied.
         lease, cutouts, completed: State for the truth and for tests; written by the firmware only.
     """
 
@@ -103,6 +104,7 @@ class GoodFirmware:
         self._regulator = Regulator()
         self._timer = RelayTimer(self.now_ms)
         self._fan = FanControl()
+        self.last_reply: list[int] | None = None
         if cause is BootCause.WATCHDOG:
             self.cutouts.latch(Trip.WATCHDOG)
         self._board.fan_on = False
@@ -272,7 +274,8 @@ class GoodFirmware:
         tick = self.completed
         if whole and tick.sampled_ms is not None:
             self.lease.echoes.carry(tick.sequence, tick.sampled_ms, tick.trip_ordinal)
-        return self.status_words()
+        self.last_reply = self.status_words()
+        return self.last_reply
 
     def identity_values(self) -> Values:
         """The fields of the identity block, by name."""

@@ -25,6 +25,9 @@ _STANDSTILLS: Final = ("hang_safety_task", "hung", "unpowered")
 class Firmware(GoodFirmware):
     """One wand's firmware, good or bad.
 
+    While any quirk is set the object is a ``_BadFirmware``, so that a wand that behaves pays nothing for those that
+    do not.
+
     Attributes:
         quirks: Deliberate misbehaviours; they survive a reboot.
         acted: How often each of them has made a difference, by its name.
@@ -39,8 +42,8 @@ class Firmware(GoodFirmware):
     ) -> None:
         self.quirks = Quirks()
         self.acted: Counter[str] = Counter()
-        self._last_reply: list[int] | None = None
         super().__init__(board, config, next_boot_id, drive_switched)
+        self.quirks.changed = self._change
 
     @property
     def deaf(self) -> bool:
@@ -48,12 +51,25 @@ class Firmware(GoodFirmware):
         quirks = self.quirks
         return quirks.drop_requests or quirks.hung or quirks.unpowered
 
+    def _change(self) -> None:
+        self.__class__ = Firmware if self.quirks.quiet else _BadFirmware
+        self._set_lease()
+
+    def _set_lease(self) -> None:
+        self.lease.overrun_ms = self.quirks.lease_overrun_ms
+        self.lease.from_arrival = self.quirks.lease_from_arrival
+        self.lease.setpoint_offset_k = self.quirks.setpoint_offset_k
+
+
+class _BadFirmware(Firmware):
+    """The same with its quirks in force."""
+
     def _power_up(self, cause: BootCause) -> None:
-        self._last_reply = None
         super()._power_up(cause)
+        self._set_lease()
 
     def _count_boot(self) -> None:
-        if self.quirks.boot_id_reused and self.boot_id:
+        if self.quirks.boot_id_reused:
             self.acted["boot_id_reused"] += 1
         else:
             super()._count_boot()
@@ -72,14 +88,12 @@ class Firmware(GoodFirmware):
             self.now_ms = now_ms
             self._timer_alone()
         else:
-            self._set_lease()
             super().clock(now_ms)
 
     def _run(self, readings: Samples) -> None:
         if self._hangs():
             self._stand_still()
             return
-        self._set_lease()
         quirks = self.quirks
         if (quirks.adc_frozen or quirks.sampling_stopped) and self.measured.readings is not None:
             readings = self.measured.readings
@@ -91,11 +105,6 @@ class Firmware(GoodFirmware):
         if quirks.fan_never_on and self._board.fan_on:
             self.acted["fan_never_on"] += 1
             self._board.fan_on = False
-
-    def _set_lease(self) -> None:
-        self.lease.overrun_ms = self.quirks.lease_overrun_ms
-        self.lease.from_arrival = self.quirks.lease_from_arrival
-        self.lease.setpoint_offset_k = self.quirks.setpoint_offset_k
 
     def _hangs(self) -> bool:
         quirks = self.quirks
@@ -171,7 +180,6 @@ class Firmware(GoodFirmware):
         if not order.is_stop and quirks.orders_unapplied:
             acted["orders_unapplied"] += 1
             return Refusal.NONE
-        self._set_lease()
         before = self.lease.accepted
         refusal = super()._answer(order)
         if self.lease.accepted != before and self.lease.deadline_ms is not None:
@@ -187,11 +195,10 @@ class Firmware(GoodFirmware):
 
     def reply_status(self, *, whole: bool = True) -> list[int]:
         """As good firmware, or the last reply once more."""
-        if self.quirks.status_frozen and self._last_reply is not None:
+        if self.quirks.status_frozen and self.last_reply is not None:
             self.acted["status_frozen"] += 1
-            return self._last_reply
-        self._last_reply = super().reply_status(whole=whole)
-        return self._last_reply
+            return self.last_reply
+        return super().reply_status(whole=whole)
 
     def identity_values(self) -> Values:
         """As good firmware, with the lies in place."""

@@ -5,9 +5,11 @@ They change what the firmware does or says, never the physics; physical faults a
 
 from dataclasses import dataclass
 
+from firmware_sim.plant.watched import Watched
+
 
 @dataclass(slots=True)
-class Quirks:
+class Quirks(Watched):
     """Mutable switches; each takes effect at once. ``None``, 0, 1.0 and ``False`` mean behaving well.
 
     Args:

@@ -68,7 +68,8 @@ class Applicator:
             supply_v: Supply voltage, V; ``None``: the one it should be.
         """
         p = self.parameters
-        supply_v = p.supply_v if supply_v is None else supply_v
+        if supply_v is None:
+            supply_v = p.supply_v
         seebeck_v = p.seebeck_v_k * (self.sink_degc - self.plate_degc)
         return min(max(wanted_a, (-supply_v - seebeck_v) / p.resistance_ohm), (supply_v - seebeck_v) / p.resistance_ohm)
 
@@ -103,7 +104,8 @@ class Applicator:
         pumped_w = p.seebeck_v_k * current_a
         taken_w = pumped_w * (plate + ZERO_DEGC_K) - joule_half_w - conducted_w
         given_w = pumped_w * (sink + ZERO_DEGC_K) + joule_half_w - conducted_w
-        air_w_k = self.air_w_k
+        speed = self.fan_rpm / RATED_RPM
+        air_w_k = speed / p.fan_k_w + (1.0 - speed) / p.still_k_w
         self.plate_degc = plate + dt_s / p.plate_j_k * (plate_w - taken_w + p.plate_loss_w_k * (ambient_degc - plate))
         self.sink_degc = sink + dt_s / p.sink_j_k * (sink_w + given_w - air_w_k * (sink - ambient_degc))
         if fan_powered:

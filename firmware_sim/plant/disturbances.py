@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from firmware_sim.plant.watched import Watched
+
 
 @dataclass(slots=True)
-class Disturbances:
+class Disturbances(Watched):
     """Faults in force now. Written by tests and the control socket, read by the plant in every sub-step and sample.
 
     Attributes:
