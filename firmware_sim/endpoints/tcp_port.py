@@ -122,7 +122,7 @@ class _Client(asyncio.BufferedProtocol):
             self.abort()
             return
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._slave.attach(self._listen_on, lambda _: self.abort())
+        self._slave.attach(self._listen_on, self._plug)
         self._listen_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
@@ -154,6 +154,10 @@ class _Client(asyncio.BufferedProtocol):
             self.abort()
         else:
             self._listen_on()
+
+    def _plug(self, there: bool) -> None:  # noqa: FBT001  # a plug is in or out
+        if not there:
+            self.abort()
 
     def _listen_on(self) -> None:
         self._silence.set(self._slave.patience_s)

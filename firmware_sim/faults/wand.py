@@ -29,6 +29,10 @@ class FirmwareHandle(Protocol):
         """True time since the boot."""
         ...
 
+    def reply_status(self, *, whole: bool = True) -> list[int]:
+        """The status as another master reads it."""
+        ...
+
     def receive(self, words: Sequence[int]) -> object:
         """Judge an order that has come by another way."""
         ...
