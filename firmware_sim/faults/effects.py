@@ -77,13 +77,13 @@ class FirmwareSwitches(Switched):
 
     def tick(self, wand: Wand, now_s: float) -> None:
         super().tick(wand, now_s)
-        self._count(wand)
+        self.count(wand)
 
     def end(self, wand: Wand, now_s: float) -> None:
-        self._count(wand)
+        self.count(wand)
         super().end(wand, now_s)
 
-    def _count(self, wand: Wand) -> None:
+    def count(self, wand: Wand) -> None:
         acted = self._acted(wand)
         if self.rules(wand):
             self.fired += acted - self._seen
@@ -138,7 +138,7 @@ class Reboot(FirmwareSwitches):
     def begin(self, wand: Wand, now_s: float) -> None:
         super().begin(wand, now_s)
         wand.reboot("power_on")
-        self._count(wand)
+        self.count(wand)
 
 
 class UptimeLie(FirmwareSwitches):
