@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from firmware_sim.faults.effect import Effect
-from firmware_sim.faults.effects import Act, FirmwareSwitches, Reboot
+from firmware_sim.faults.effects import Act, FirmwareSwitches
 from firmware_sim.faults.kinds import FaultKind
 from firmware_sim.faults.parameters import Parameter, Values
 from firmware_sim.faults.wand import Wand
+from firmware_sim.faults.wand_effects import Reboot
 
 _FOR_EVER_MS: Final = 1_000_000_000
 _REFUSALS: Final = ("setpoint", "lease_length", "echo", "boot_id", "token", "sequence", "trip_latched", "mode", "reset")

@@ -85,7 +85,8 @@ class Chain:
 
     def send(self, data: bytes, now_s: float) -> None:
         """Bytes are sent into this direction."""
-        self._pass([(now_s, data)], 0)
+        if data:
+            self._pass([(now_s, data)], 0)
 
     def arrived(self, now_s: float) -> Iterator[bytes]:
         """Pieces that have arrived by now, in order."""

@@ -169,6 +169,8 @@ class _BadFirmware(Firmware):
 
     def _answer(self, order: ReceivedOrder) -> Refusal:
         quirks, acted = self.quirks, self.acted
+        if quirks.hung or quirks.unpowered:  # nobody is there who could judge it
+            return Refusal.NONE
         if order.is_stop and quirks.ignores_stop:
             acted["ignores_stop"] += 1
             self.lease.ignore(order)
