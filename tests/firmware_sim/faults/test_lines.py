@@ -234,3 +234,15 @@ def test_a_half_request_is_judged_when_the_line_is_silent_with_a_fault_as_withou
         bench.run(0.02)
         line.silence()
         assert bench.firmware.bad_frames == bad + 1
+
+
+def test_a_line_holds_a_mebibyte_at_most(bench: Any) -> None:
+    line = bench.simulator.line("memory", Mirror())
+    bench.simulator.faults.inject(injection("latency", {"delay_ms": 1000}))
+    for _ in range(3):
+        line.feed(bytes(400_000))
+    bench.run(1.0)
+    assert len(line.silence()) == 800_000
+    line.feed(bytes(1000))
+    bench.run(1.0)
+    assert len(line.silence()) == 1000
