@@ -34,13 +34,21 @@ def read_write(read_at: int, count: int, write_at: int, data: bytes) -> bytes:
     return struct.pack(">BHHHHB", READ_WRITE, read_at, count, write_at, len(data) // 2, len(data)) + data
 
 
+def _after_byte(low: int) -> int:
+    register = low
+    for _ in range(8):
+        register = register >> 1 ^ 0xA001 if register & 1 else register >> 1
+    return register
+
+
+_TABLE = tuple(map(_after_byte, range(256)))
+
+
 def crc(data: bytes) -> int:
-    """CRC-16/MODBUS, bit by bit as its definition has it."""
+    """CRC-16/MODBUS, byte by byte over a table made bit by bit."""
     register = 0xFFFF
     for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ 0xA001 if register & 1 else register >> 1
+        register = register >> 8 ^ _TABLE[(register ^ byte) & 0xFF]
     return register
 
 

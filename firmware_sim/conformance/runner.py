@@ -95,9 +95,8 @@ def judge_all(
         if wand.ordered:
             run.stopped = wand.leave()
         if wand.crowded:
-            run.note = (
-                f"the epoch advanced by more than the orders of this run {wand.crowded} times; no other master was seen"
-            )
+            crowd = f"the epoch advanced by more than this run's orders {wand.crowded} times; nobody else was seen"
+            run.note = f"{run.note}; {crowd}" if run.note else crowd
 
 
 def _judge_each(
@@ -130,7 +129,10 @@ def _judge_each(
                 wand.dialect.recover()
         if not no_wand:
             wand.check_company()
-    wand.clear_trip()
+    try:
+        wand.clear_trip()
+    except (FailedError, LinkError, WireError) as error:
+        run.note = f"the trip that this run brought about stands: {error}"
 
 
 def lines_of(dialect: Dialect) -> set[Lines]:

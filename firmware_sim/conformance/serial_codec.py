@@ -23,13 +23,21 @@ class Frame(NamedTuple):
     payload: bytes
 
 
+def _after_byte(high: int) -> int:
+    register = high << 8
+    for _ in range(8):
+        register = (register << 1 ^ 0x1021 if register & 0x8000 else register << 1) & 0xFFFF
+    return register
+
+
+_TABLE = tuple(map(_after_byte, range(256)))
+
+
 def crc(data: bytes) -> int:
-    """CRC-16/XMODEM, bit by bit as its definition has it."""
+    """CRC-16/XMODEM, byte by byte over a table made bit by bit."""
     register = 0
     for byte in data:
-        register ^= byte << 8
-        for _ in range(8):
-            register = (register << 1 ^ 0x1021 if register & 0x8000 else register << 1) & 0xFFFF
+        register = (register << 8 & 0xFF00) ^ _TABLE[register >> 8 ^ byte]
     return register
 
 

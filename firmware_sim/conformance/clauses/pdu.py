@@ -68,13 +68,17 @@ def blocks(wand: Wand) -> str:
     return "identity, order, token: equal by FC 3 and 4, whole and in part"
 
 
-@GROUP.clause("MODBUS-03", "FC 23 writes the order, then reads", wants=Wants.ANY)
+@GROUP.clause("MODBUS-03", "FC 23 writes first, then reads", wants=Wants.ANY)
 def exchange(wand: Wand) -> str:
-    """The reply shows the token that the order brought."""
-    token = wand.fresh_token()
-    after = wand.stop(token=token)
-    expect(after.token == token, "the status in the reply of an FC 23 is of before its order")
-    return "the reply is of after the order"
+    """A stop that reads the order block in the same request."""
+    stop = wand.make(token=wand.fresh_token())
+    wand.may_count(1)
+    reply = dialect(wand).ask(codec.read_write(ORDER_BASE, ORDER_COUNT, ORDER_BASE, stop.bytes))
+    expect(
+        reply == bytes((codec.READ_WRITE, 2 * ORDER_COUNT)) + stop.bytes,
+        f"FC 23 that writes the order block and reads it got {reply.hex(' ')}, written was {stop.bytes.hex(' ')}",
+    )
+    return "the block read is the one written"
 
 
 @GROUP.clause("MODBUS-04.fc16", "FC 16 writes the order whole", wants=Wants.ANY)
@@ -127,8 +131,7 @@ def fc6(wand: Wand) -> str:
 @GROUP.clause("MODBUS-05", "a refused order is exception 3, its reason in last_refusal", wants=Wants.ANY)
 def refused(wand: Wand) -> str:
     """By FC 16 and FC 23, for two reasons."""
-    wrong_boot = {"boot_id": wand.identity.boot_id ^ 1, "mode": 3}
-    for spoilt, refusal in ((wrong_boot, Refusal.BOOT_ID), ({"key": 0x0BAD}, Refusal.RESET)):
+    for spoilt, refusal in (({"mode": 3}, Refusal.MODE), ({"key": 0x0BAD}, Refusal.RESET)):
         for function in (codec.WRITE_MANY, codec.READ_WRITE):
             data = wand.make(wand.status(), **spoilt).bytes
             pdu = (
@@ -139,7 +142,7 @@ def refused(wand: Wand) -> str:
             _exception(wand, pdu, codec.BAD_VALUE, f"a refused order by FC {function}")
             seen = wand.status().last_refusal
             expect(seen == refusal, f"last_refusal is {seen} after an order refused with {refusal:d}")
-    return "exception 3, refusals 4 and 9"
+    return "exception 3, refusals 8 and 9"
 
 
 @GROUP.clause("MODBUS-06", "other functions are exception 1", wants=Wants.ANY)
@@ -229,9 +232,8 @@ def scratch(wand: Wand) -> str:
     for pdu, word in ((codec.write_one(SCRATCH, 0xA5C3), 0xA5C3), (codec.write_many(SCRATCH, b"\x12\x34"), 0x1234)):
         reply = line.ask(pdu)
         expect(reply == pdu[:5], f"FC {pdu[0]} at the scratch word got {reply.hex(' ')}, not {pdu[:5].hex(' ')}")
-        for function in (codec.READ_HOLDING, codec.READ_INPUT):
-            seen = line.registers(SCRATCH, 1, function)
-            expect(seen == word.to_bytes(2, "big"), f"the scratch word reads {seen.hex()}, written was {word:04x}")
+        seen = line.registers(SCRATCH, 1)
+        expect(seen == word.to_bytes(2, "big"), f"the scratch word reads {seen.hex()}, written was {word:04x}")
     pdu = codec.read_write(STATUS_BASE, STATUS_COUNT, SCRATCH, b"\x55\x55")
     _exception(wand, pdu, codec.NO_ADDRESS, "FC 23 that writes the scratch word")
     expect(line.registers(SCRATCH, 1) == b"\x12\x34", "FC 23 wrote the scratch word")

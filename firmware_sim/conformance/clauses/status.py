@@ -38,7 +38,7 @@ def sequence(wand: Wand) -> str:
         steps = (last.sequence - first.sequence) % 0x10000
         passed_ms = (last.uptime_ms - first.uptime_ms) % 0x1_0000_0000
         expect(
-            abs(steps * TICK_MS - passed_ms) <= TICK_MS,
+            abs(steps * TICK_MS - passed_ms) <= TICK_MS // 2,
             f"the sequence advanced by {steps} while the uptime of its sample advanced by {passed_ms} ms",
         )
     expect(last.sequence != first.sequence, "the sequence stands still")
@@ -47,11 +47,11 @@ def sequence(wand: Wand) -> str:
 
 @GROUP.clause("WIRE-02", "the uptime is whole and runs with time", wants=Wants.ANY)
 def uptime(wand: Wand) -> str:
-    """Over half a second of the kit's own clock."""
+    """Over 0.8 s of the kit's own clock."""
     before_s = wand.line.now()
     first = wand.status()
     between_s = wand.line.now()
-    wand.wait(0.5)
+    wand.wait(0.8)
     after_s = wand.line.now()
     last = wand.status()
     end_s = wand.line.now()

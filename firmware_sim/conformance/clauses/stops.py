@@ -75,12 +75,14 @@ def token_enters(wand: Wand) -> str:
 def stop_number(wand: Wand) -> str:
     """Older numbers too."""
     for number in (40_000, 7):
-        after = wand.stop(number=number)
+        wand.stop(number=number)
+        after = wand.status()
         expect(
             after.order_sequence == number,
             f"a stop of the session with number {number} left order_sequence at {after.order_sequence}",
         )
-    after = wand.stop(number=1234, token=0)
+    wand.stop(number=1234, token=0)
+    after = wand.status()
     expect(after.order_sequence == 7, f"a stop with token 0 set order_sequence to {after.order_sequence}")
     wand.number_from(7)
     return "set by own stops to 40000 and 7; left at 7 by one with token 0"

@@ -17,17 +17,21 @@ class MemoryLine:
         simulator: Its time is the line's.
         new_slave: Makes the wand's end of the line, once at the start and once for each reopening.
         is_stream: Whether it is one that the wand can close.
+        rate: How fast the line's clock runs beside the wand's.
     """
 
-    def __init__(self, simulator: Simulator, new_slave: Callable[[], Any], *, is_stream: bool = False) -> None:
+    def __init__(
+        self, simulator: Simulator, new_slave: Callable[[], Any], *, is_stream: bool = False, rate: float = 1.0
+    ) -> None:
         self.simulator = simulator
         self.is_stream = is_stream
+        self._rate = rate
         self._new_slave = new_slave
         self.closed = False
         self.reopen()
 
     def now(self) -> float:
-        return self.simulator.time_s
+        return self.simulator.time_s * self._rate
 
     def reopen(self) -> None:
         self._slave = self._new_slave()
@@ -75,4 +79,4 @@ class MemoryLine:
 
     def _to(self, time_s: float) -> None:
         if time_s > self.now():
-            self.simulator.advance(time_s - self.now())
+            self.simulator.advance((time_s - self.now()) / self._rate)
