@@ -5,6 +5,7 @@ safety, because somebody else is at this wand or it is tripped.
 """
 
 import argparse
+import os
 import random
 import secrets
 import signal
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cryodevice.errors import (
@@ -29,7 +31,7 @@ from firmware_sim.conformance.clauses import GROUPS, every
 from firmware_sim.conformance.dialect import Dialect, ModbusDialect, SerialDialect
 from firmware_sim.conformance.line import SerialLine, TcpLine
 from firmware_sim.conformance.report import Teller, document, ending, summary, wand_line
-from firmware_sim.conformance.runner import Run, Verdict, judge_all, lines_of
+from firmware_sim.conformance.runner import Run, judge_all, lines_of
 from firmware_sim.conformance.wand import Wand
 
 BAUD: Final = 115_200
@@ -152,7 +154,12 @@ def _address(text: str) -> tuple[str, int]:
 class _Shield:
     """Whether a signal may still end what is under way; the last stop may not be cut short."""
 
-    up = False
+    def __init__(self) -> None:
+        self.up = False
+
+    def raise_up(self) -> None:
+        """From now on it may not."""
+        self.up = True
 
 
 @contextmanager
@@ -173,48 +180,57 @@ def _ended_by_signal() -> Iterator[_Shield]:
             signal.signal(number, handler)
 
 
+@dataclass
+class _Ending:
+    """How the command ended: the word of the document, the sentence beside it, the exit code."""
+
+    word: str = "complete"
+    error: str = ""
+    code: ExitCode = ExitCode.FINE
+
+
 def _run(options: argparse.Namespace, clauses: list[Clause], kind: str, where: str, shield: _Shield) -> int:
     baud, unit = options.baud or BAUD, options.unit or 1
-    shown = f"{kind.replace('_', ' ')} {where}" + (f" unit {unit}" if kind in _MODBUS else "")
+    line = {"kind": kind, "where": where, "baud": baud if kind in _SERIAL_PORTS else None}
+    line["unit"] = unit if kind in _MODBUS else None
     dialect = _open(kind, where, baud, unit)
-    began_s, given, wand = time.monotonic(), Run(), None
-    how, error, code = "complete", "", ExitCode.FINE
+    began_s, given, wand, end = time.monotonic(), Run(), None, _Ending()
     teller = Teller(None if options.json else sys.stdout, sys.stderr, GROUPS)
     try:
         wand = _reach(dialect, f"{where} at {baud} baud" if kind in _SERIAL_PORTS else where, options)
         if not any(clause.lines in lines_of(dialect) for clause in clauses):
-            raise _UsageError(f"none of these clauses can be judged on a {kind.replace('_', ' ')} line")
-        teller.line(wand_line(wand.identity, shown))
+            raise _UsageError(f"none of these clauses can be judged on a {_words(kind)} line")
+        teller.line(wand_line(wand.identity, _words(kind) + f" {where}" + (f" unit {unit}" if kind in _MODBUS else "")))
         teller.line("" if options.allow_drive else "At zero power: nothing here orders the plate to cool or to warm.")
-        judge_all(
-            wand, clauses, given, began=teller.began, ended=teller.ended, leaving=lambda: setattr(shield, "up", True)
-        )
-        code = ExitCode.FAILED if given.count(Verdict.FAIL) else ExitCode.FINE
+        judge_all(wand, clauses, given, began=teller.began, ended=teller.ended, leaving=shield.raise_up)
     except KeyboardInterrupt:
-        how, error, code = "interrupted", "interrupted", ExitCode.FAILED
+        end = _Ending("interrupted", "interrupted", ExitCode.FAILED)
+    except BrokenPipeError:  # whoever read the lines has gone; the wand is stopped all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        end = _Ending("failed", "nobody reads what is printed", ExitCode.FAILED)
     except SafetyRefusedError as refused:
-        how, error, code = "refused", refused.message, ExitCode.REFUSED
+        end = _Ending("refused", refused.message, ExitCode.REFUSED)
     except CryodeviceError as broken:
-        how, error, code = "failed", broken.message, broken.exit_code
+        end = _Ending("failed", broken.message, broken.exit_code)
     finally:
         dialect.line.close()
+    if end.code is ExitCode.FINE and (given.failed or given.stopped is False):
+        end.code = ExitCode.FAILED
     took_s = time.monotonic() - began_s
-    if given.stopped is False:
-        code = ExitCode.FAILED
     if options.json:
-        line = {"kind": kind, "where": where, "baud": baud if kind in _SERIAL_PORTS else None}
-        line["unit"] = unit if kind in _MODBUS else None
-        who = wand.identity if wand is not None else None
-        text = document(given, who, line, how, allow_drive=options.allow_drive, took_s=took_s, error=error)
+        who = None if wand is None else wand.identity
+        text = document(given, who, line, end.word, allow_drive=options.allow_drive, took_s=took_s, error=end.error)
         sys.stdout.write(f"{text}\n")
     elif given.outcomes:
-        teller.line()
-        for text in summary(given, took_s):
-            teller.line(text)
-    if error:
-        left = "" if given.stopped is None else f". {ending(given)}"
-        return _say(f"{error}{left if options.json or not given.outcomes else ''}", code)
-    return code
+        teller.close(summary(given, took_s))
+    if not end.error:
+        return end.code
+    told = given.stopped is None or (given.outcomes and not options.json)
+    return _say(end.error if told else f"{end.error}. {ending(given)}", end.code)
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def _reach(dialect: Dialect, where: str, options: argparse.Namespace) -> Wand:

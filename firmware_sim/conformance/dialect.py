@@ -78,9 +78,22 @@ class Dialect(ABC):
 
     def _received(self, what: str, until_s: float) -> bytes:
         data = self.line.receive(until_s)
-        if not data:
+        if not data or self.line.now() > until_s + PATIENCE_S:  # somebody may talk for ever and say nothing
             raise LinkTimeoutError(f"no reply to {what} within {PATIENCE_S * 1000:.0f} ms")
         return data
+
+    def listen(self, duration_s: float, enough: Callable[[bytes], bool] = lambda _: False) -> bytes:
+        """Whatever comes in that time, or until it is enough.
+
+        Raises:
+            LinkClosedError: The other end went away; what came before is lost.
+        """
+        came, until_s = b"", self.line.now() + duration_s
+        while data := self.line.receive(until_s):
+            came += data
+            if enough(came) or self.line.now() > until_s:
+                break
+        return came
 
 
 class SerialDialect(Dialect):
@@ -115,9 +128,7 @@ class SerialDialect(Dialect):
     def recover(self) -> None:
         """Bring the line in step."""
         self.line.send(b"\0")
-        self.line.sleep(QUIET_S)
-        while self.line.receive(self.line.now()):
-            pass
+        self.listen(QUIET_S)
         self._frames = serial.Frames()
 
     def next_sequence(self) -> int:
@@ -189,9 +200,7 @@ class ModbusDialect(Dialect):
 
     def recover(self) -> None:
         """Bring the line in step."""
-        self.line.sleep(QUIET_S)
-        while self.line.receive(self.line.now()):
-            pass
+        self.listen(QUIET_S)
         self.framing.forget()
 
     def registers(self, address: int, count: int, function: int = modbus.READ_HOLDING) -> bytes:
@@ -237,7 +246,7 @@ class ModbusDialect(Dialect):
         came = b""
         for piece in raw:
             self.line.send(piece)
-            came += self._listen(GAP_S)
+            came += self.listen(GAP_S)
         data, _ = self.wrap(modbus.read(STATUS_BASE, STATUS_COUNT))
         self.line.send(data)
         began_s = self.line.now()
@@ -250,12 +259,6 @@ class ModbusDialect(Dialect):
                     came += reply.pdu
         self.longest_s = max(self.longest_s, self.line.now() - began_s)
         return status, came + self.framing.forget()
-
-    def _listen(self, duration_s: float) -> bytes:
-        came, until_s = b"", self.line.now() + duration_s
-        while data := self.line.receive(until_s):
-            came += data
-        return came
 
 
 def _block(reader: Callable[[bytes], _Block], data: bytes) -> _Block:

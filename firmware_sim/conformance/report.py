@@ -58,6 +58,12 @@ class Teller:
             f"  {self._word(outcome.verdict)}  {outcome.clause.id:<20}{outcome.clause.caption}: {outcome.said}{again}"
         )
 
+    def close(self, lines: list[str]) -> None:
+        """The last lines, below the clause that was under way."""
+        self._show("")
+        for line in ("", *lines):
+            self.line(line)
+
     def _word(self, verdict: Verdict) -> str:
         word = _WORDS[verdict]
         return f"\x1b[{_COLOURS[verdict]}m{word}\x1b[0m" if self._colour else word

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 from cryodevice.errors import LinkClosedError, LinkError, WireError
-from cryodevice.wire.codes import Flag
+from cryodevice.wire.codes import Applicator, Flag
 from firmware_sim.conformance.clause import Clause, Lines, Wants
 from firmware_sim.conformance.dialect import Dialect, ModbusDialect
 from firmware_sim.conformance.verdict import FailedError, SkippedError
@@ -124,9 +124,10 @@ def _judge_each(
         run.outcomes.append(outcome)
         ended(outcome)
         no_wand = no_wand or (clause.id == FIRST and outcome.verdict is Verdict.FAIL)
-        if outcome.verdict is Verdict.FAIL:
+        if outcome.verdict is Verdict.FAIL and not no_wand:
             with suppress(LinkError, WireError):
                 wand.dialect.recover()
+                wand.after_failure(tripped=state is Wants.ESTOP)
         if not no_wand:
             wand.check_company()
     try:
@@ -152,6 +153,8 @@ def _not_here(clause: Clause, wand: Wand, lines: set[Lines], state: Wants) -> st
         return "the e-stop is pressed; release it, reset the wand and run again"
     if clause.drives and not wand.allow_drive:
         return "it drives the plate; run with --allow-drive"
+    if clause.drives and wand.identity.applicator != Applicator.PLATE:
+        return "only a plate is driven by this kit"
     return ""
 
 

@@ -5,6 +5,7 @@ orders a drive only through ``cool``, which a clause may call only where the use
 """
 
 import random
+from contextlib import suppress
 from typing import Final
 
 from cryodevice.errors import CryodeviceError, SafetyRefusedError
@@ -170,6 +171,27 @@ class Wand:
         self.stop()
         self.accepted(self.make(self.status(), key=RESET_KEY), "the reset of the trip this run has brought about")
         self.before_trip = None
+
+    def after_failure(self, *, tripped: bool) -> None:
+        """Reset a trip that a lease of ours has left behind, so that the clauses after it are judged.
+
+        Args:
+            tripped: Whether the wand was tripped from the start.
+
+        Raises:
+            SafetyRefusedError: It has tripped by something else.
+        """
+        status = self.status()
+        if tripped or not status.has(Flag.TRIP_LATCHED):
+            return
+        if status.trip_code != Trip.LEASE_EXPIRED:
+            raise SafetyRefusedError(
+                f"the wand has tripped meanwhile: trip {status.trip_code} ({_name(status.trip_code)}); take its cause "
+                "away, reset it and run again"
+            )
+        self.before_trip = status
+        with suppress(FailedError):
+            self.clear_trip()
 
     def leave(self) -> bool:
         """Stop the wand, whatever has happened; whether it was seen without a lease."""

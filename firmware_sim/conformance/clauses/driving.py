@@ -20,6 +20,10 @@ LOWEST_DEGC = 12.0
 PULSE_MS = 400
 
 
+def _pulse_ms(wand: Wand) -> int:
+    return min(PULSE_MS, wand.long_ms)
+
+
 def _setpoint(wand: Wand) -> int:
     """A little below where the plate is, in counts."""
     if not can_cool(wand):
@@ -43,7 +47,7 @@ def _no_trip(status: Status) -> None:
 def cools(wand: Wand) -> str:
     """The reply, then the current a few ticks later; a stop ends it."""
     setpoint = _setpoint(wand)
-    after = wand.cool(setpoint, PULSE_MS)
+    after = wand.cool(setpoint, _pulse_ms(wand))
     expect(after.state == State.COOLING, f"state is {after.state} in the reply to a cool order, not 2")
     expect(
         after.setpoint_degc == setpoint / 100,
@@ -60,7 +64,7 @@ def cools(wand: Wand) -> str:
 @GROUP.clause("LEASE-02.driving", "a stop zeroes the drive in the same tick", drives=True)
 def stop_zeroes(wand: Wand) -> str:
     """The current two ticks after a stop."""
-    wand.cool(_setpoint(wand), PULSE_MS)
+    wand.cool(_setpoint(wand), _pulse_ms(wand))
     wand.ticks(6)
     after = wand.stop()
     expect(not after.has(Flag.RELAY_CLOSED), "flag 8 (relay closed) stands in the reply to a stop")
@@ -77,9 +81,10 @@ def cooling_from_sample(wand: Wand) -> str:
     setpoint = _setpoint(wand)
     sample = wand.status()
     wand.wait(0.15)
-    after = wand.cool(setpoint, PULSE_MS, sample)
+    lease = _pulse_ms(wand)
+    after = wand.cool(setpoint, lease, sample)
     wand.stop()
-    error = after.lease_remaining_ms - (PULSE_MS - since(sample.uptime_ms, after.uptime_ms))
+    error = after.lease_remaining_ms - (lease - since(sample.uptime_ms, after.uptime_ms))
     expect(abs(error) <= TOLERANCE_MS, f"{after.lease_remaining_ms} ms remain, {error:+d} ms from what it should be")
     return f"{error:+d} ms"
 
@@ -94,7 +99,7 @@ def expires(wand: Wand) -> str:
     """Cooled for 300 ms, then only read. The clauses after it use this trip; the last of them resets it."""
     wand.clear_trip()
     setpoint = _setpoint(wand)
-    lease = 300
+    lease = min(300, wand.long_ms)
     sample = wand.before_trip = wand.status()
     wand.cool(setpoint, lease, sample)
     last, first = watch_end(wand, sample, lease)

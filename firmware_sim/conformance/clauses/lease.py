@@ -13,6 +13,8 @@ TOLERANCE_MS = 30
 """Of LEASE-24."""
 END_MS = 50
 """How far from its deadline a lease may be seen to end: two ticks and the granularity of the uptime."""
+GIVE_UP_S = 2.0
+"""How long past its end a lease is watched by the kit's own clock: the wand's may stand still."""
 _HALF = 2**31
 
 
@@ -141,7 +143,9 @@ def expires(wand: Wand) -> str:
 def watch_end(wand: Wand, sample: Status, lease_ms: int) -> tuple[Status, Status]:
     """Read until the lease has ended; the last status with it and the first without."""
     last = sample
+    until_s = wand.line.now() + lease_ms / 1000 + GIVE_UP_S
     while True:
+        expect(wand.line.now() < until_s, f"a lease of {lease_ms} ms is live and the uptime stands still")
         status = wand.status()
         age = since(sample.uptime_ms, status.uptime_ms)
         if not status.has(Flag.LEASE_LIVE):

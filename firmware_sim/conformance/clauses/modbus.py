@@ -91,9 +91,12 @@ def together(wand: Wand) -> str:
     sent = [line.wrap(codec.read(at, count)) for at, count in wanted]
     wand.line.send(b"".join(data for data, _ in sent))
     replies: list[codec.Reply] = []
-    until_s = wand.line.now() + PATIENCE_S
-    while len(replies) < len(sent) and (data := wand.line.receive(until_s)):
-        replies += line.framing.feed(data)
+
+    def enough(came: bytes) -> bool:
+        replies[:] = type(line.framing)().feed(came)
+        return len(replies) >= len(sent)
+
+    line.listen(PATIENCE_S, enough)
     expect(len(replies) == len(sent), f"{len(sent)} requests in one write got {len(replies)} replies")
     lengths = [len(reply.pdu) for reply in replies]
     expect(lengths == [2 + 2 * count for _, count in wanted], f"replies of {lengths} bytes, out of order")
@@ -195,11 +198,15 @@ def bad_header(wand: Wand) -> str:
 def _closed(wand: Wand, within_s: float, what: str) -> None:
     """The wand closes the connection; a new one stands afterwards."""
     line = dialect(wand)
-    until_s = wand.line.now() + within_s
-    closed, came = False, b""
+    came = bytearray()
+
+    def keep(data: bytes) -> bool:
+        came[:] = data
+        return False
+
     try:
-        while data := wand.line.receive(until_s):
-            came += data
+        line.listen(within_s, keep)
+        closed = False
     except LinkClosedError:
         closed = True
     wand.line.reopen()

@@ -13,6 +13,13 @@ class NeverExpires(Lease):
         return self.deadline_ms is not None
 
 
+class TripsWhenArmed(Lease):
+    def expire(self, now_ms):
+        standing = self.deadline_ms is not None
+        super().expire(now_ms)
+        return standing and self.deadline_ms is None
+
+
 class FromArrival(Lease):
     def _accept(self, order, now_ms):
         super()._accept(order, now_ms)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -46,17 +46,22 @@ def wand(tmp_path_factory):
 
 
 @contextmanager
-def listener(answer=b""):
-    """A TCP port where somebody says something that is no wand, or nothing."""
+def listener(answer=b"", *, flood=False):
+    """A TCP port where somebody says something that is no wand, or nothing; in a flood, without being asked."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
         ended = threading.Event()
 
         def serve():
-            client, _ = server.accept()
-            with client:
-                client.settimeout(5)
-                while not ended.is_set() and client.recv(100):
-                    client.sendall(answer)
+            while not ended.is_set():
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client, suppress(OSError):
+                    client.settimeout(5)
+                    while not ended.is_set() and (flood or client.recv(100)):
+                        client.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -64,7 +69,9 @@ def listener(answer=b""):
             yield f"127.0.0.1:{server.getsockname()[1]}"
         finally:
             ended.set()
-            thread.join(6)
+            with suppress(OSError):
+                socket.create_connection(server.getsockname(), timeout=1).close()
+            thread.join(12)
 
 
 ELSEWHERE = [pytest.param(line, marks=pytest.mark.campaign) for line in ("serial_tcp", "modbus_rtu", "modbus_tcp")]
@@ -197,6 +204,28 @@ def test_bad_usage_is_one_sentence_and_exit_2(arguments, says, capsys):
     out, err = capsys.readouterr()
     assert says in err
     assert (out, len(err.splitlines())) == ("", 1)
+
+
+def test_a_pipe_that_closes_is_no_traceback_and_leaves_the_wand_stopped(wand):
+    with subprocess.Popen(
+        [*KIT, "--serial", wand["serial"], "--only", "LEASE-14", "LEASE-15"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == "firmware-sim conformance: nobody reads what is printed\n"
+        assert process.wait(10) == 1
+
+
+def test_a_flood_that_says_nothing_ends(capsys, monkeypatch):
+    monkeypatch.setattr("firmware_sim.conformance.dialect.PATIENCE_S", 0.1)
+    with listener(b"\x55" * 4000, flood=True) as where:
+        began_s = time.monotonic()
+        assert run("--modbus-tcp", where) == 1
+        assert run("--serial-tcp", where) == 1
+    assert time.monotonic() - began_s < 5.0
+    assert "127.0.0.1" in capsys.readouterr().err
 
 
 def test_two_lines_at_once_are_refused(capsys):

@@ -118,6 +118,7 @@ def slow_clock(parts: Parts) -> None:
 
 VARIANTS: dict[str, Variant] = {
     "ignores the lease": Variant("a lease never ends by itself", lease(rules.NeverExpires), ("LEASE-17", "LEASE-16")),
+    "trips when armed": Variant("a lease that expires in mode 0 latches trip 1", lease(rules.TripsWhenArmed), ("LEASE-17",)),
     "counts from arrival": Variant("the lease counts from the order, not from the sample", lease(rules.FromArrival), ("LEASE-11.sample", "LEASE-11.driving")),
     "renews on refusal": Variant("a refused order renews the lease", lease(rules.RenewsOnRefusal), ("LEASE-12.lease",)),
     "ends on refusal": Variant("a refused order ends the lease", lease(rules.EndsOnRefusal), ("LEASE-12.lease",)),
