@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from firmware_sim.conformance.runner import Run, judge_all, lines_of
 from firmware_sim.conformance.wand import Wand
 
 BAUD: Final = 115_200
+_TRIES: Final = 3
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SERIAL_PORTS, _MODBUS = ("serial", "modbus_rtu"), ("modbus_rtu", "modbus_tcp")
 
@@ -240,8 +241,7 @@ def _reach(dialect: Dialect, where: str, options: argparse.Namespace) -> Wand:
         LinkError: Nobody does, or it is no wand.
     """
     try:
-        dialect.recover()
-        return Wand(dialect, random.Random(secrets.randbits(64)), allow_drive=options.allow_drive)  # noqa: S311  # no secret
+        return _first_reply(dialect, options)
     except LinkTimeoutError as error:
         raise LinkTimeoutError(
             f"nobody answers as a wand on {where}; see that it has power, and that port, speed, protocol and "
@@ -249,3 +249,13 @@ def _reach(dialect: Dialect, where: str, options: argparse.Namespace) -> Wand:
         ) from error
     except WireError as error:
         raise LinkError(f"what answers on {where} is no wand of this protocol: {error.message}") from error
+
+
+def _first_reply(dialect: Dialect, options: argparse.Namespace) -> Wand:
+    """The wand, asked again where the line lost the first request: what lies in its buffer may have spoilt it."""
+    for attempt in range(_TRIES):
+        dialect.recover()
+        with suppress(LinkTimeoutError, WireError) if attempt < _TRIES - 1 else nullcontext():
+            rng = random.Random(secrets.randbits(64))  # noqa: S311  # tokens need to differ, not to be secret
+            return Wand(dialect, rng, allow_drive=options.allow_drive)
+    raise AssertionError("the last try returns or raises")

@@ -223,8 +223,8 @@ class Wand:
         held = status.has(Flag.ESTOP)
         if status.has(Flag.TRIP_LATCHED) and not (held and status.trip_code == Trip.ESTOP):
             raise SafetyRefusedError(
-                f"trip {status.trip_code} ({_name(status.trip_code)}) is latched on this wand; take its cause away and "
-                "reset it first"
+                f"trip {status.trip_code} ({_name(status.trip_code)}) is latched on this wand; take its cause away "
+                "and reset it first, or switch the wand off and on"
             )
         if self.allow_drive and status.has(Flag.CONTACT):
             raise SafetyRefusedError("the plate touches skin; --allow-drive is for a wand in the air: lift it first")

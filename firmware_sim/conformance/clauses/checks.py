@@ -25,9 +25,9 @@ def older(wand: Wand) -> int:
     return wand.status().order_sequence
 
 
-@GROUP.clause("LEASE-07.2", "an order for another boot is refused first (4)", wants=Wants.ANY)
+@GROUP.clause("LEASE-07.2", "row 2: an order for another boot is refused (4) before all else", wants=Wants.ANY)
 def boot_first(wand: Wand) -> str:
-    """Before token, number, mode."""
+    """With another token, an old number and an unknown mode too; then with a wrong key."""
     status = wand.status()
     order = wand.make(
         status,
@@ -43,28 +43,28 @@ def boot_first(wand: Wand) -> str:
         Refusal.BOOT_ID,
         "an order for another boot, else with a bad key only",
     )
-    return "4"
+    return "4 twice"
 
 
-@GROUP.clause("LEASE-07.3", "then an order with another token (5)", wants=Wants.ANY)
+@GROUP.clause("LEASE-07.3", "row 3: another token is refused (5) before number and mode", wants=Wants.ANY)
 def token_second(wand: Wand) -> str:
-    """Before number, mode."""
+    """With an old number and an unknown mode too."""
     order = wand.make(wand.status(), token=wand.fresh_token(), number=older(wand), mode=NO_MODE, lease_ms=wand.long_ms)
     wand.refused(order, Refusal.TOKEN, "an order with another token and an old number")
     return "5"
 
 
-@GROUP.clause("LEASE-07.4", "then one that is not newer (6)", wants=Wants.ANY)
+@GROUP.clause("LEASE-07.4", "row 4: a number that is not newer is refused (6) before mode", wants=Wants.ANY)
 def number_third(wand: Wand) -> str:
-    """Before mode."""
+    """With an unknown mode too."""
     order = wand.make(wand.status(), number=older(wand), mode=NO_MODE, lease_ms=wand.long_ms)
     wand.refused(order, Refusal.SEQUENCE, "an order with an old number and an unknown mode")
     return "6"
 
 
-@GROUP.clause("LEASE-07.5", "then an unknown mode, or one the wand has no capability for (8)", wants=Wants.ANY)
+@GROUP.clause("LEASE-07.5", "row 5: an unknown mode, or one without its capability, is refused (8)", wants=Wants.ANY)
 def mode_fourth(wand: Wand) -> str:
-    """Before setpoint, lease, echo."""
+    """Modes 3 and 65535, and 2 without capability 8, with a setpoint, an echo and a key that are wrong too."""
     status, have = wand.status(), wand.identity.capabilities
     for mode in (NO_MODE, 0xFFFF):
         order = wand.make(status, mode=mode, setpoint=0x8000, echo=unknown_echo(status), key=BAD_KEY)
@@ -76,7 +76,7 @@ def mode_fourth(wand: Wand) -> str:
     return "8 for modes 3, 65535, and 2 without the capability"
 
 
-@GROUP.clause("LEASE-07.7", "then a setpoint out of the range announced (1)", "CUTOUT-13")
+@GROUP.clause("LEASE-07.7", "row 7: a setpoint out of the range announced is refused (1)", "CUTOUT-13")
 def setpoint_sixth(wand: Wand) -> str:
     """One count outside each end refused; both ends and the middle pass on to the next row."""
     if not can_cool(wand):
@@ -103,9 +103,9 @@ def can_cool(wand: Wand) -> bool:
     return wand.identity.capabilities & need == need
 
 
-@GROUP.clause("LEASE-07.8", "then a lease that is too long, or none where the mode needs one (2)")
+@GROUP.clause("LEASE-07.8", "row 8: a lease too long, or none in mode 1, is refused (2)")
 def lease_seventh(wand: Wand) -> str:
-    """Before echo and key."""
+    """One ms above the longest, 65535 ms, and mode 1 with none; echo and key are wrong too."""
     status, longest = wand.status(), wand.identity.lease_max_ms
     for lease in {min(longest + 1, 0xFFFF), 0xFFFF} - {longest}:
         order = wand.make(status, lease_ms=lease, echo=unknown_echo(status), key=BAD_KEY)
@@ -117,16 +117,16 @@ def lease_seventh(wand: Wand) -> str:
     return f"2 above {longest} ms, and for mode 1 with none"
 
 
-@GROUP.clause("LEASE-07.9", "then an echo that is unknown (3)")
+@GROUP.clause("LEASE-07.9", "row 9: an unknown echo is refused (3) before the key")
 def echo_eighth(wand: Wand) -> str:
-    """Before key."""
+    """Arming, with a wrong key too."""
     status = wand.status()
     order = wand.make(status, lease_ms=wand.long_ms, echo=unknown_echo(status), key=BAD_KEY)
     wand.refused(order, Refusal.ECHO, "arming with an unknown echo and a bad key")
     return "3"
 
 
-@GROUP.clause("LEASE-19.key", "then a key that is not 0, on anything but a reset that is allowed (9)")
+@GROUP.clause("LEASE-19.key", "row 10: a key that is not 0 is refused (9) but on a reset of a trip")
 def key_last(wand: Wand) -> str:
     """Also the reset key with a lease, and a reset of nothing."""
     for key, lease, what in (

@@ -34,9 +34,9 @@ def off(wand: Wand) -> str:
     return "relay open, no current"
 
 
-@GROUP.clause("LEASE-07.6", "while tripped, a mode or a lease is refused (7); a stop is not", wants=Wants.ESTOP)
+@GROUP.clause("LEASE-07.6", "row 6: while tripped a mode or a lease is refused (7), a stop is not", wants=Wants.ESTOP)
 def refused(wand: Wand) -> str:
-    """Before setpoint, lease and echo."""
+    """Arming and mode 1, with setpoint, lease, echo and key wrong too."""
     wand.ticks(1)
     status = wand.status()
     order = wand.make(status, lease_ms=0xFFFF, echo=unknown_echo(status), key=BAD_KEY)
@@ -61,7 +61,7 @@ def latched(wand: Wand) -> str:
 
 @GROUP.clause("LEASE-19", "a reset is refused (9) while the cause is present", wants=Wants.ESTOP)
 def cause_present(wand: Wand) -> str:
-    """Good in every other way."""
+    """One that is good in every other way."""
     wand.ticks(1)
     order = wand.make(wand.status(), key=RESET_KEY)
     wand.refused(order, Refusal.RESET, "a reset while the e-stop is pressed")

@@ -49,7 +49,7 @@ def reply_type(wand: Wand) -> str:
 
 @GROUP.clause("FRAME-02", "a CRC that does not match gets no reply and counts", "FRAME-08", wants=Wants.ANY)
 def bad_crc(wand: Wand) -> str:
-    """Each bit flipped in turn, and a CRC low byte first."""
+    """Its lowest bit, its highest, all of them; and low byte first."""
     sequence = _line(wand).next_sequence()
     body = _READ + bytes((sequence,))
     good = codec.crc(body)

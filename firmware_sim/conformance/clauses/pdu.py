@@ -200,7 +200,7 @@ def counts(wand: Wand) -> str:
     "MODBUS-08", "an address without a register, and any write to identity or status, is exception 2", wants=Wants.ANY
 )
 def addresses(wand: Wand) -> str:
-    """Before, after, across the blocks."""
+    """Reads before, after and across the blocks; writes by FC 6 and 16."""
     before = wand.dialect.identity()
     for pdu, what in (
         (codec.read(NOWHERE, 1), "FC 3 nowhere"),
