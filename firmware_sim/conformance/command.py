@@ -255,7 +255,7 @@ def _first_reply(dialect: Dialect, options: argparse.Namespace) -> Wand:
     """The wand, asked again where the line lost the first request: what lies in its buffer may have spoilt it."""
     for attempt in range(_TRIES):
         dialect.recover()
-        with suppress(LinkTimeoutError, WireError) if attempt < _TRIES - 1 else nullcontext():
+        with suppress(LinkTimeoutError) if attempt < _TRIES - 1 else nullcontext():
             rng = random.Random(secrets.randbits(64))  # noqa: S311  # tokens need to differ, not to be secret
             return Wand(dialect, rng, allow_drive=options.allow_drive)
     raise AssertionError("the last try returns or raises")

