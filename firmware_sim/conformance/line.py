@@ -76,6 +76,7 @@ class _Descriptor:
         time.sleep(max(0.0, duration_s))
 
     def send(self, data: bytes) -> None:
+        self._check()
         until_s = time.monotonic() + _CONNECT_S
         while data:
             if not select.select([], [self._fd], [], max(0.0, until_s - time.monotonic()))[1]:
@@ -88,6 +89,7 @@ class _Descriptor:
                 raise self._gone(error) from error
 
     def receive(self, until_s: float) -> bytes:
+        self._check()
         if not select.select([self._fd], [], [], max(0.0, until_s - time.monotonic()))[0]:
             return b""
         try:
@@ -99,6 +101,10 @@ class _Descriptor:
         if not data:
             raise self._gone(None)
         return data
+
+    def _check(self) -> None:
+        if self._fd < 0:
+            raise self._gone(None)
 
     def _gone(self, error: OSError | None) -> LinkClosedError:
         why = error.strerror if error is not None and error.strerror else "the other end closed it"
@@ -132,6 +138,7 @@ class SerialLine(_Descriptor):
 
     def close(self) -> None:
         """Let go of it."""
+        self._fd = -1
         with suppress(OSError):
             self._port.close()
 
@@ -170,6 +177,7 @@ class TcpLine(_Descriptor):
 
     def close(self) -> None:
         """Let go of it."""
+        self._fd = -1
         with suppress(OSError):
             self._socket.close()
 

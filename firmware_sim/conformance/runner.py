@@ -137,10 +137,7 @@ def _after_failure(wand: Wand, clause: Clause, *, tripped: bool) -> str:
     """Put line and wand in order; why the clauses after this one are skipped, empty if they are not."""
     if clause.id == FIRST:
         return f"this is no wand of this wire ({FIRST})"
-    try:
-        return wand.after_failure(tripped=tripped)
-    except (LinkError, WireError):
-        return ""  # the next clause tells what is wrong, if it still is
+    return wand.after_failure(tripped=tripped)
 
 
 def lines_of(dialect: Dialect) -> set[Lines]:

@@ -8,7 +8,7 @@ import random
 from contextlib import suppress
 from typing import Final
 
-from cryodevice.errors import CryodeviceError, LinkError, SafetyRefusedError, WireError
+from cryodevice.errors import CryodeviceError, LinkError, LinkTimeoutError, SafetyRefusedError, WireError
 from cryodevice.wire.codes import Flag, Mode, Trip
 from firmware_sim.conformance.blocks import RESET_KEY, Identity, Order, Status
 from firmware_sim.conformance.dialect import Answer, Dialect
@@ -18,7 +18,7 @@ WATCH_S: Final = 0.6
 """How long the epoch is watched without an order of ours: a master orders ten times a second and more."""
 LONG_MS: Final = 1000
 """Lease of a clause that must not run out of it, where the wand allows one so long."""
-STOP_TRIES: Final = 3
+TRIES: Final = 3
 _U16: Final = 0x1_0000
 
 
@@ -183,8 +183,9 @@ class Wand:
         """
         with suppress(FailedError, LinkError, WireError):
             self.stop()
-        self.dialect.recover()
-        status = self.status()
+        status = self._seen_again()
+        if status is None:
+            return "the wand no longer answers"
         if tripped or not status.has(Flag.TRIP_LATCHED):
             return ""
         if status.trip_code == Trip.LEASE_EXPIRED:
@@ -195,9 +196,17 @@ class Wand:
         trip = f"trip {status.trip_code} ({_name(status.trip_code)})"
         return f"the wand has tripped meanwhile, {trip}; take its cause away, reset it and run again"
 
+    def _seen_again(self) -> Status | None:
+        """A status, asked for again where it does not come."""
+        for _ in range(TRIES):
+            with suppress(LinkTimeoutError, WireError):
+                self.dialect.recover()
+                return self.status()
+        return None
+
     def leave(self) -> bool:
         """Stop the wand, whatever has happened; whether it was seen without a lease."""
-        for attempt in range(STOP_TRIES):
+        for attempt in range(TRIES):
             try:
                 if attempt:
                     self.dialect.recover()

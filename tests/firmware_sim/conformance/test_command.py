@@ -206,6 +206,30 @@ def test_bad_usage_is_one_sentence_and_exit_2(arguments, says, capsys):
     assert (out, len(err.splitlines())) == ("", 1)
 
 
+def test_a_wand_that_is_unplugged_is_one_sentence_and_no_traceback(tmp_path):
+    link = tmp_path / "wand"
+    server = subprocess.Popen([*WAND, "--serial", link, "--duration", "30"], stdout=subprocess.PIPE, text=True)
+    try:
+        server.stdout.readline()
+        with subprocess.Popen(
+            [*KIT, "--serial", link, "--only", "LEASE-06", "FRAME"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as kit:
+            while "LEASE-06" not in kit.stdout.readline():
+                pass
+            server.kill()
+            out, err = kit.communicate(timeout=20)
+    finally:
+        server.kill()
+        server.communicate()
+    assert kit.returncode == 1
+    assert len(err.splitlines()) == 1
+    assert str(link) in err
+    assert "THE WAND DID NOT CONFIRM ITS LAST STOP" in out
+
+
 def test_a_pipe_that_closes_is_no_traceback_and_leaves_the_wand_stopped(wand):
     with subprocess.Popen(
         [*KIT, "--serial", wand["serial"], "--only", "LEASE-14", "LEASE-15"],
@@ -219,6 +243,7 @@ def test_a_pipe_that_closes_is_no_traceback_and_leaves_the_wand_stopped(wand):
 
 
 def test_a_flood_that_says_nothing_ends(capsys, monkeypatch):
+    monkeypatch.setattr("firmware_sim.conformance.command._TRIES", 1)
     monkeypatch.setattr("firmware_sim.conformance.dialect.PATIENCE_S", 0.1)
     with listener(b"\x55" * 4000, flood=True) as where:
         began_s = time.monotonic()

@@ -154,6 +154,21 @@ def test_a_wand_that_no_longer_answers_is_not_called_stopped(parts):
     assert truth_stopped(parts)  # the stop went out all the same
 
 
+def test_a_wand_that_falls_silent_costs_seconds_not_a_time_out_for_each_clause(parts):
+    def judge(wand):
+        parts.firmware.quirks.drop_replies = True
+        return str(wand.status())
+
+    group = Group("test")
+    group.clause("LEASE-14", "a clause that cuts the line")(judge)
+    wand, run = wand_of(parts, "rtu"), Run()
+    judge_all(wand, group.clauses + every(), run)
+    assert run.failed == ["LEASE-14"]
+    assert {outcome.said for outcome in run.outcomes[1:] if not outcome.elsewhere} == {"the wand no longer answers"}
+    assert run.stopped is False
+    assert parts.simulator.time_s < 10.0
+
+
 def test_a_reboot_in_the_middle_ends_the_run(parts):
     def judge(wand):
         parts.simulator.reboot()
