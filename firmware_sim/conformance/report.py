@@ -87,6 +87,8 @@ def summary(run: Run, took_s: float) -> list[str]:
     skipped = run.count(Verdict.SKIP) - elsewhere
     counted = f"{run.count(Verdict.PASS)} passed, {run.count(Verdict.FAIL)} failed, {skipped} skipped"
     lines = [f"{counted} in {took_s:.0f} s; {elsewhere} clauses are of another line."]
+    if len(run.outcomes) < run.asked:
+        lines.append(f"The run broke off: {run.asked - len(run.outcomes)} clauses were not reached.")
     if run.failed:
         lines.append(f"Failed: {' '.join(run.failed)}")
     if run.note:

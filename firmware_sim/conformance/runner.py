@@ -57,11 +57,13 @@ class Run:
         outcomes: Clause by clause.
         stopped: Whether the wand was seen stopped at the end; ``None`` where nothing was ordered.
         note: What the user must know besides.
+        asked: How many clauses were to be judged.
     """
 
     outcomes: list[Outcome] = field(default_factory=list)
     stopped: bool | None = None
     note: str = ""
+    asked: int = 0
 
     def count(self, verdict: Verdict) -> int:
         """How many ended so."""
@@ -88,15 +90,13 @@ def judge_all(
         SafetyRefusedError: Somebody else is at this wand, or it is tripped.
         LinkError: The line is gone.
     """
+    run.asked = len(clauses)
     try:
         _judge_each(wand, clauses, run, began, ended)
     finally:
         leaving()
         if wand.ordered:
             run.stopped = wand.leave()
-        if wand.crowded:
-            crowd = f"the epoch advanced by more than this run's orders {wand.crowded} times; nobody else was seen"
-            run.note = f"{run.note}; {crowd}" if run.note else crowd
 
 
 def _judge_each(
@@ -131,6 +131,9 @@ def _judge_each(
         wand.clear_trip()
     except (FailedError, LinkError, WireError) as error:
         run.note = f"the trip that this run brought about stands: {error}"
+    if wand.crowded:
+        crowd = f"the epoch advanced by more than this run's orders {wand.crowded} times; nobody else was seen"
+        run.note = f"{run.note}; {crowd}" if run.note else crowd
 
 
 def _after_failure(wand: Wand, clause: Clause, *, tripped: bool) -> str:

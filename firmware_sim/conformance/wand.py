@@ -8,7 +8,14 @@ import random
 from contextlib import suppress
 from typing import Final
 
-from cryodevice.errors import CryodeviceError, LinkError, LinkTimeoutError, SafetyRefusedError, WireError
+from cryodevice.errors import (
+    CryodeviceError,
+    LinkClosedError,
+    LinkError,
+    LinkTimeoutError,
+    SafetyRefusedError,
+    WireError,
+)
 from cryodevice.wire.codes import Flag, Mode, Trip
 from firmware_sim.conformance.blocks import RESET_KEY, Identity, Order, Status
 from firmware_sim.conformance.dialect import Answer, Dialect
@@ -16,6 +23,8 @@ from firmware_sim.conformance.verdict import FailedError, SkippedError, expect
 
 WATCH_S: Final = 0.6
 """How long the epoch is watched without an order of ours: a master orders ten times a second and more."""
+WATCHES: Final = 5
+"""So often; a wand that counts too much and has nobody else there does so in every clause."""
 LONG_MS: Final = 1000
 """Lease of a clause that must not run out of it, where the wand allows one so long."""
 TRIES: Final = 3
@@ -53,6 +62,7 @@ class Wand:
         self._number = rng.randrange(_U16)
         self._sent = 0
         self._crowded_seen = 0
+        self._watches = 0
         self._epoch = dialect.status().order_epoch
 
     # --- what a clause does ------------------------------------------------------------------------------------------
@@ -190,7 +200,7 @@ class Wand:
             return ""
         if status.trip_code == Trip.LEASE_EXPIRED:
             self.before_trip = status
-            with suppress(FailedError):
+            with suppress(FailedError, LinkTimeoutError, WireError):
                 self.clear_trip()
             return ""
         trip = f"trip {status.trip_code} ({_name(status.trip_code)})"
@@ -199,9 +209,13 @@ class Wand:
     def _seen_again(self) -> Status | None:
         """A status, asked for again where it does not come."""
         for _ in range(TRIES):
-            with suppress(LinkTimeoutError, WireError):
+            try:
                 self.dialect.recover()
                 return self.status()
+            except LinkClosedError:
+                self.line.reopen()
+            except (LinkTimeoutError, WireError):
+                continue
         return None
 
     def leave(self) -> bool:
@@ -212,6 +226,10 @@ class Wand:
                     self.dialect.recover()
                 self.order(self.make())
                 status = self.dialect.status()
+            except LinkClosedError:
+                with suppress(LinkError):
+                    self.line.reopen()
+                continue
             except CryodeviceError:
                 continue
             if not status.has(Flag.LEASE_LIVE) and status.lease_remaining_ms == 0:
@@ -258,8 +276,9 @@ class Wand:
 
     def check_company(self) -> None:
         """Where the epoch advanced by more than our orders explain, see whether somebody else is there."""
-        if self.crowded != self._crowded_seen:
+        if self.crowded != self._crowded_seen and self._watches < WATCHES:
             self._crowded_seen = self.crowded
+            self._watches += 1
             self.refuse_company()
 
     def _note(self, status: Status) -> None:

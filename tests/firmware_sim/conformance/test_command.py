@@ -227,6 +227,7 @@ def test_a_wand_that_is_unplugged_is_one_sentence_and_no_traceback(tmp_path):
     assert kit.returncode == 1
     assert len(err.splitlines()) == 1
     assert str(link) in err
+    assert "The run broke off: " in out
     assert "THE WAND DID NOT CONFIRM ITS LAST STOP" in out
 
 

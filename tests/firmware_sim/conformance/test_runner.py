@@ -121,6 +121,19 @@ def test_a_drive_on_skin_is_refused(parts):
     assert run.failed == []
 
 
+def test_a_connection_that_the_wand_closed_is_opened_anew_for_the_last_stop(parts):
+    def judge(wand):
+        wand.arm()
+        wand.line.send(b"no Modbus at all")  # the wand closes on it
+        raise RuntimeError
+
+    wand, run = wand_of(parts, "tcp"), Run()
+    with pytest.raises(RuntimeError):
+        judge_all(wand, clause(judge), run)
+    assert truth_stopped(parts)
+    assert run.stopped is True
+
+
 @pytest.mark.parametrize("line", ["serial", "rtu", "tcp"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, LinkClosedError])
 def test_whatever_ends_a_run_the_wand_is_left_stopped(parts, line, error):
