@@ -243,7 +243,7 @@ class Wand:
             SafetyRefusedError: Somebody is, or it is tripped by something else than its e-stop.
         """
         status = self.status()
-        if status.has(Flag.LEASE_LIVE) or status.lease_remaining_ms:
+        if status.has(Flag.LEASE_LIVE) or (status.lease_remaining_ms and status.token):
             raise SafetyRefusedError(
                 f"somebody's lease is live on this wand ({status.lease_remaining_ms} ms, token 0x{status.token:04X}); "
                 "end that session first"

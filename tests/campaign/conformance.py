@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryodevice.errors import CryodeviceError
 from firmware_sim.conformance.clauses import GROUPS, every
-from tests.firmware_sim.conformance.bench import failed_by
-from tests.firmware_sim.conformance.variants import LINES, VARIANTS
+from firmware_sim.faults import CATALOGUE, injection
+from tests.firmware_sim.conformance.bench import failed_by, run_on
+from tests.firmware_sim.conformance.variants import LINES, VARIANTS, Parts, Variant
 from tests.system.processes import ENVIRONMENT, FIRMWARE_SIM, ROOT
 
 DOCUMENT = ROOT / "docs" / "evidence" / "conformance.md"
@@ -158,11 +160,42 @@ def broken(lines: list[str], failed: list[str]) -> None:
     sys.stdout.write(f"{len(VARIANTS)} broken wands, {runs} runs in {took_s:.1f} s\n")
 
 
+CATALOGUE_HEAD = """
+## Misbehaving firmware of the fault catalogue
+
+The faults of [faults.md](../faults.md) that are the firmware's, each with its default values on a good wand, over a serial line in memory with
+`--allow-drive`. They were not made for the kit. Where nothing fails the fault is over before the run, comes after it, or breaks no rule that a host can see on the wire in
+a few seconds.
+
+| fault | clauses that failed |
+|---|---|
+"""
+
+
+def catalogue(lines: list[str]) -> None:
+    """The table of the firmware's faults."""
+    lines.append(CATALOGUE_HEAD.rstrip("\n"))
+    for name, kind in CATALOGUE.items():
+        if kind.where != "firmware":
+            continue
+
+        def act(parts: Parts, name: str = name) -> None:
+            parts.simulator.faults.inject(injection(name))
+
+        try:
+            failed = run_on("serial", Variant(name, act, ())).failed
+            said = ", ".join(failed[:8]) + (f" and {len(failed) - 8} more" if len(failed) > 8 else "")
+        except CryodeviceError as error:
+            said = f"not asked: {error.message}"
+        lines.append(f"| `{name}` | {said or '-'} |")
+
+
 def main() -> int:
     """Make both tables; returns the exit status."""
     lines, failed = [HEAD.format(day=datetime.now(tz=UTC).date()).rstrip("\n") + "\n"], list[str]()
     broken_lines: list[str] = []
     broken(broken_lines, failed)
+    catalogue(broken_lines)
     good(lines, failed)
     DOCUMENT.write_text("\n".join([*lines, *broken_lines]) + "\n", encoding="utf-8")
     for what in failed:

@@ -140,6 +140,8 @@ def at_rest(wand: Wand) -> str:
     status = wand.status()
     expect(not status.has(Flag.RELAY_CLOSED), "the relay is closed (flag 8) and no lease is live")
     expect(status.state == State.OFF, f"state is {status.state}, not 0 (off)")
+    left_ms = status.lease_remaining_ms
+    expect(left_ms == 0, f"lease_remaining_ms is {left_ms}, and flag 0 says that no lease is live")
     expect(is_zero(wand, status), f"{status.drive_ma} mA flow and no lease is live")
     return f"state 0, relay open, {status.drive_ma} mA"
 
