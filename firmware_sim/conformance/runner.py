@@ -9,6 +9,7 @@ from typing import Final
 from cryodevice.errors import LinkClosedError, LinkError, WireError
 from cryodevice.wire.codes import Applicator, Flag
 from firmware_sim.conformance.clause import Clause, Lines, Wants
+from firmware_sim.conformance.company import Company
 from firmware_sim.conformance.dialect import Dialect, ModbusDialect
 from firmware_sim.conformance.verdict import FailedError, SkippedError
 from firmware_sim.conformance.wand import Wand
@@ -106,7 +107,8 @@ def _judge_each(
     began: Callable[[Clause], None],
     ended: Callable[[Outcome], None],
 ) -> None:
-    status = wand.refuse_unless_free()
+    company = Company(wand)
+    status = company.refuse_unless_free()
     state = Wants.ESTOP if status.has(Flag.ESTOP) else Wants.FREE
     lines = lines_of(wand.dialect)
     all_skipped = ""
@@ -126,7 +128,7 @@ def _judge_each(
         if outcome.verdict is Verdict.FAIL:
             all_skipped = _after_failure(wand, clause, tripped=state is Wants.ESTOP)
         if wand.ordered:
-            wand.check_company()
+            company.check()
     try:
         wand.clear_trip()
     except (FailedError, LinkError, WireError) as error:

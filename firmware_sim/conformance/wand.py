@@ -21,14 +21,18 @@ from firmware_sim.conformance.blocks import RESET_KEY, Identity, Order, Status
 from firmware_sim.conformance.dialect import Answer, Dialect
 from firmware_sim.conformance.verdict import FailedError, SkippedError, expect
 
-WATCH_S: Final = 0.6
-"""How long the epoch is watched without an order of ours: a master orders ten times a second and more."""
-WATCHES: Final = 5
-"""So often; a wand that counts too much and has nobody else there does so in every clause."""
 LONG_MS: Final = 1000
 """Lease of a clause that must not run out of it, where the wand allows one so long."""
 TRIES: Final = 3
 _U16: Final = 0x1_0000
+
+
+def trip_name(code: int) -> str:
+    """The name of a trip code, as the page has it."""
+    try:
+        return Trip(code).name
+    except ValueError:
+        return "no code of wire 1.0"
 
 
 class Wand:
@@ -61,8 +65,6 @@ class Wand:
         self._rng = rng
         self._number = rng.randrange(_U16)
         self._sent = 0
-        self._crowded_seen = 0
-        self._watches = 0
         self._epoch = dialect.status().order_epoch
 
     # --- what a clause does ------------------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ class Wand:
             with suppress(FailedError, LinkTimeoutError, WireError):
                 self.clear_trip()
             return ""
-        trip = f"trip {status.trip_code} ({_name(status.trip_code)})"
+        trip = f"trip {status.trip_code} ({trip_name(status.trip_code)})"
         return f"the wand has tripped meanwhile, {trip}; take its cause away, reset it and run again"
 
     def _seen_again(self) -> Status | None:
@@ -236,51 +238,6 @@ class Wand:
                 return True
         return False
 
-    def refuse_unless_free(self) -> Status:
-        """The status of a wand that nobody else is at.
-
-        Raises:
-            SafetyRefusedError: Somebody is, or it is tripped by something else than its e-stop.
-        """
-        status = self.status()
-        if status.has(Flag.LEASE_LIVE) or (status.lease_remaining_ms and status.token):
-            raise SafetyRefusedError(
-                f"somebody's lease is live on this wand ({status.lease_remaining_ms} ms, token 0x{status.token:04X}); "
-                "end that session first"
-            )
-        self.refuse_company()
-        held = status.has(Flag.ESTOP)
-        if status.has(Flag.TRIP_LATCHED) and not (held and status.trip_code == Trip.ESTOP):
-            raise SafetyRefusedError(
-                f"trip {status.trip_code} ({_name(status.trip_code)}) is latched on this wand; take its cause away "
-                "and reset it first, or switch the wand off and on"
-            )
-        if self.allow_drive and status.has(Flag.CONTACT):
-            raise SafetyRefusedError("the plate touches skin; --allow-drive is for a wand in the air: lift it first")
-        return status
-
-    def refuse_company(self) -> None:
-        """Watch for a while without ordering.
-
-        Raises:
-            SafetyRefusedError: Somebody else orders.
-        """
-        before = self.status().order_epoch
-        self.wait(WATCH_S)
-        after = self.status()
-        if after.order_epoch != before or (after.has(Flag.LEASE_LIVE) and after.token != self.token):
-            raise SafetyRefusedError(
-                f"another master orders this wand: its epoch went from {before} to {after.order_epoch} with no order "
-                "of ours; end it first"
-            )
-
-    def check_company(self) -> None:
-        """Where the epoch advanced by more than our orders explain, see whether somebody else is there."""
-        if self.crowded != self._crowded_seen and self._watches < WATCHES:
-            self._crowded_seen = self.crowded
-            self._watches += 1
-            self.refuse_company()
-
     def _note(self, status: Status) -> None:
         if status.boot_id_now != self.identity.boot_id:
             self._refuse_reboot()
@@ -295,10 +252,3 @@ class Wand:
             raise SafetyRefusedError(
                 f"the wand has rebooted meanwhile (boot {boot_id} after {self.identity.boot_id}); run again"
             )
-
-
-def _name(code: int) -> str:
-    try:
-        return Trip(code).name
-    except ValueError:
-        return "no code of wire 1.0"

@@ -79,7 +79,7 @@ ELSEWHERE = [pytest.param(line, marks=pytest.mark.campaign) for line in ("serial
 
 @pytest.mark.parametrize("line", ["serial", *ELSEWHERE])
 def test_a_few_clauses_on_a_real_line(wand, line, capsys, monkeypatch):
-    monkeypatch.setattr("firmware_sim.conformance.wand.WATCH_S", 0.1)
+    monkeypatch.setattr("firmware_sim.conformance.company.WATCH_S", 0.1)
     assert run(f"--{line.replace('_', '-')}", wand[line], "--only", *FEW) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -92,7 +92,7 @@ def test_a_few_clauses_on_a_real_line(wand, line, capsys, monkeypatch):
 
 
 def test_the_document_has_one_entry_for_each_clause_judged(wand, capsys, monkeypatch):
-    monkeypatch.setattr("firmware_sim.conformance.wand.WATCH_S", 0.1)
+    monkeypatch.setattr("firmware_sim.conformance.company.WATCH_S", 0.1)
     assert run("--modbus-tcp", wand["modbus_tcp"], "--only", "MODBUS-02", "FRAME-05", "LEASE-16", "--json") == 0
     out, err = capsys.readouterr()
     document = json.loads(out)

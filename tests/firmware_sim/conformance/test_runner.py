@@ -5,9 +5,9 @@ import pytest
 from cryodevice.errors import LinkClosedError, SafetyRefusedError
 from firmware_sim.conformance.clause import Group
 from firmware_sim.conformance.clauses import every
+from firmware_sim.conformance.company import WATCH_S
 from firmware_sim.conformance.runner import Run, Verdict, judge_all
 from firmware_sim.conformance.verdict import FailedError
-from firmware_sim.conformance.wand import WATCH_S
 from tests.firmware_sim.conformance.bench import wand_of
 from tests.firmware_sim.conformance.broken_wand import EndsInAnotherTrip
 from tests.firmware_sim.conformance.variants import Parts, turn
