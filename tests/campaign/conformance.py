@@ -5,7 +5,6 @@ clause, or a broken wand fails others than its own.
 """
 
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,8 @@ from tests.system.processes import ENVIRONMENT, FIRMWARE_SIM, ROOT
 
 DOCUMENT = ROOT / "docs" / "evidence" / "conformance.md"
 TRANSPORTS = ("serial", "serial_tcp", "modbus_rtu", "modbus_tcp")
-SOCKETS = ("--serial-tcp", "127.0.0.1:0", "--modbus-tcp", "127.0.0.1:0", "--control", "127.0.0.1:0", "--duration", "90")
+SOCKETS = ("--serial-tcp", "127.0.0.1:0", "--modbus-tcp", "127.0.0.1:0", "--duration", "90")
+PRESSED = [sys.executable, "-m", "tests.campaign.pressed_wand"]
 RUNS = {"zero power": (), "--allow-drive": ("--allow-drive",), "e-stop pressed": ()}
 HEAD = """# Evidence: the conformance kit
 
@@ -51,10 +51,10 @@ kept. A bold row failed others than it was meant to.
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[dict[str, str]]:
+def serving(program: list[str], folder: Path) -> Iterator[dict[str, str]]:
     """A fresh wand on every line, in a process of its own that ends by itself; where its ports are."""
     process = subprocess.Popen(
-        [*FIRMWARE_SIM, "serve", "--serial", str(folder / "serial"), "--modbus-rtu", str(folder / "rtu"), *SOCKETS],
+        [*program, "serve", "--serial", str(folder / "serial"), "--modbus-rtu", str(folder / "rtu"), *SOCKETS],
         stdout=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
@@ -68,20 +68,10 @@ def serving(folder: Path) -> Iterator[dict[str, str]]:
         process.communicate()
 
 
-def tell(where: dict[str, str], command: str) -> None:
-    """One line to the control socket."""
-    host, _, port = where["control"].rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as control:
-        control.sendall(f"{command}\n".encode())
-        assert json.loads(control.makefile().readline())["ok"] is True
-
-
 def judged(transport: str, run: str) -> dict[str, Any]:
     """The document of one run on one line."""
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as where:
-        if run == "e-stop pressed":
-            tell(where, "set estop on")
-            time.sleep(0.1)
+    program = PRESSED if run == "e-stop pressed" else FIRMWARE_SIM
+    with tempfile.TemporaryDirectory() as folder, serving(program, Path(folder)) as where:
         command = [
             *FIRMWARE_SIM,
             "conformance",
