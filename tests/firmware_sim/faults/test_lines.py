@@ -69,6 +69,16 @@ def test_an_order_is_altered_under_a_good_check(line: Host) -> None:
     assert line.words(line.order())[18] == 800
 
 
+def test_an_order_by_function_16_is_altered_too(bench: Any) -> None:
+    line = bench.simulator.line("memory", RtuSlave(bench.firmware))
+    bench.simulator.faults.inject(injection("order_altered", {"field": "setpoint", "added": 150}))
+    bench.host.status()
+    line.feed(host.rtu(host.write_many(host.ORDER, bench.host.words(1))))
+    assert bench.firmware.lease.setpoint_degc == 9.5
+    line.feed(host.rtu(host.write_many(host.SCRATCH, [7])))
+    assert bench.firmware.scratch == 7
+
+
 def test_a_stale_echo_is_refused_and_a_stop_passes(line: Host) -> None:
     line.bench.simulator.faults.inject(injection("stale_echo", {"ticks": 300}))
     line.order()
