@@ -168,10 +168,9 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         control.close()
 
 
-def test_a_list_that_nobody_reads_to_its_end_is_no_error() -> None:
+def test_a_list_that_nobody_reads_is_no_error() -> None:
     program = [sys.executable, "-m", "firmware_sim", "faults", "--json"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.read(1) == "["
         process.stdout.close()
         assert (process.wait(5), process.stderr.read()) == (0, "")
 
