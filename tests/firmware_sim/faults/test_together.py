@@ -74,6 +74,21 @@ def test_a_wand_without_power_boots_when_it_has_it_again(bench: Any) -> None:
     assert (truth["boot_id"], truth["state"], truth["uptime_ms"]) == (2, "off", 50)
 
 
+def test_a_slow_clock_makes_every_lease_longer_and_tells_it_by_itself(bench: Any) -> None:
+    bench.simulator.faults.inject(injection("clock_drift", {"rate": 0.5}))
+    bench.run(0.02)
+    bench.host.cool()
+    assert bench.host.status().lease_remaining_ms == 500
+    bench.run(0.4)
+    assert bench.host.status().lease_remaining_ms == 300
+    bench.run(0.55)
+    assert bench.simulator.truth()["relay_closed"]
+    bench.run(0.05)
+    assert not bench.simulator.truth()["relay_closed"]
+    bench.simulator.faults.clear()
+    assert bench.firmware.lease.clock_rate == 1.0
+
+
 def test_a_drift_goes_on_where_it_would_be_when_a_newer_fault_on_its_switch_ends(bench: Any) -> None:
     faults, quirks = bench.simulator.faults, bench.firmware.quirks
     faults.inject(injection("clock_drift", {"rate": 1.5}))
