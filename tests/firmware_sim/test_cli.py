@@ -168,6 +168,14 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         control.close()
 
 
+def test_a_wand_may_be_broken_from_the_start() -> None:
+    faults = ("--inject", "wrong_magic word=4711", "--inject", "wrong_serial_number")
+    with serving("--serial-tcp", "127.0.0.1:0", *faults) as (_, where):
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            words = modbus_host.words_of(b"\x03\x30" + ask(host, encode_frame(Frame(1, 1, b""))).payload)
+        assert (words[0], words[5]) == (4711, 4711)
+
+
 def test_a_list_that_nobody_reads_is_no_error() -> None:
     program = [sys.executable, "-m", "firmware_sim", "faults", "--json"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -230,6 +238,9 @@ def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
     ("arguments", "allowed"),
     [
         (["--serial-tcp", "0.0.0.0:5000"], "loopback"),
+        (["--inject", "bit_errros"], "did you mean bit_errors"),
+        (["--inject", "bit_errors rate=2"], "1e-09 … 1"),
+        (["--inject", ""], "firmware-sim faults"),
         (["--control", "nonsense"], "HOST:PORT"),
         (["--modbus-tcp", "192.168.0.1:1502"], "loopback"),
         (["--unit", "0"], "from 1 to 247"),
