@@ -80,10 +80,12 @@ def injection_from_words(name: str, words: Iterable[str]) -> Injection:
             raise FaultError(f"{word[:40]!r} is no key=value, or comes twice", fault=name)
         given[key] = text
     times = {key: _read_number(key, given.pop(key)) for key in _TIMES if key in given}
+    kind = CATALOGUE.get(name)
+    values = {key: text if kind is None else kind.value(key, text, written=True) for key, text in given.items()}
     count = times.get("count")
     return injection(
         name,
-        given,
+        values,
         start_s=times.get("start_s", 0.0),
         duration_s=times.get("duration_s"),
         count=None if count is None else int(count) if count == int(count) else -1,

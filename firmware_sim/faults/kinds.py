@@ -32,15 +32,15 @@ class FaultKind:
     parameters: tuple[Parameter, ...] = ()
     count: int | None = None
 
-    def value(self, name: str, value: object) -> Value:
-        """A parameter's value, if it is allowed; a text where a number belongs is read.
+    def value(self, name: str, value: object, *, written: bool = False) -> Value:
+        """A parameter's value, if it is allowed. ``written``: it is a text, and a number is to be read from it.
 
         Raises:
             FaultError: There is no such parameter, or the value is none of its; says what is allowed.
         """
         parameter = self.parameter(name)
         try:
-            return parameter.read(value) if isinstance(value, str) else parameter.checked(value)
+            return parameter.read(str(value)) if written else parameter.checked(value)
         except FaultError as error:
             raise FaultError(f"{self.name}: {error.message}", fault=self.name, parameter=name) from None
 
