@@ -156,8 +156,11 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         finally:
             os.close(descriptor)
         assert say("inject loss_to_host line=modbus_tcp")["ok"]
-        with socket.create_connection(address(where["modbus_tcp"]), timeout=0.1) as host:
+        with socket.create_connection(address(where["modbus_tcp"]), timeout=0.05) as host:
             host.sendall(modbus_host.mbap(modbus_host.GOOD))
+            until = time.monotonic() + 3.0
+            while not say("get faults")["faults"][0]["fired"] and time.monotonic() < until:
+                time.sleep(0.01)
             with pytest.raises(TimeoutError):
                 host.recv(1)
         with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
