@@ -34,8 +34,8 @@ clear
 
 In Python: `simulator.faults.inject(injection("late_replies", {"delay_ms": 450}, count=3))`; the id it returns is for
 `clear`. Every fault also takes `start_s` (simulated time, a time that has passed means now), `duration_s` and `count`:
-after so many times that it made a difference it ends by itself. A fault that happens once has the count 1 unless it is
-given another.
+after so many times that it made a difference it ends by itself (one that acts more often than once in a firmware tick
+may go a little beyond). A fault that happens once has the count 1 unless it is given another.
 
 **What counts.** `fired` in `get faults`, and `simulator.faults.fired(name)`, count how often the fault made a
 difference: samples that became others, firmware ticks in which a switch mattered, replies that were a lie, frames that
@@ -50,9 +50,12 @@ When the last lets go, a switch is what it was before the first. One that somebo
 **Chance** comes from the wand's seed, the id of the fault and its line: the same seed and the same calls give the same
 bytes. Faults begin and end at their own nanosecond of simulated time; the plant feels them in steps of 10 ms.
 
-**Lines.** `line` picks the lines a fault of the link is on; lines opened later have it too. A *frame* is what was sent
-at one go. Bytes never overtake bytes: what follows a late reply waits for it, and bytes under way arrive though the
-fault is over. After `disconnect` a pseudo-terminal has its name again only if it was given one (`--serial PATH`).
+**Lines.** `line` (`all`, `serial`, `serial_tcp`, `modbus_rtu`, `modbus_tcp`, `memory`) picks the lines a fault of the
+link is on; lines opened later have it too. A *frame* is what was sent at one go. Bytes never overtake bytes: what
+follows a late reply waits for it, and bytes under way arrive though the fault is over. After `disconnect` a
+pseudo-terminal has its name again only if it was given one (`--serial PATH`).
+
+**From the start.** `firmware-sim serve --inject 'bit_errors rate=1e-3' --inject plate_spike` begins with them in force.
 """
 
 
@@ -113,7 +116,8 @@ def _markdown() -> Iterator[str]:
         yield "| fault | rows | what happens | parameters: default, allowed |"
         yield "|---|---|---|---|"
         for kind in kinds:
-            parameters = "<br>".join(f"`{_default(p)}` {_allowed(p)}".replace("|", "/") for p in kind.parameters)
+            shown = [parameter for parameter in kind.parameters if parameter.name != "line"]
+            parameters = "<br>".join(f"`{_default(p)}` {_allowed(p)}".replace("|", "/") for p in shown)
             yield f"| `{kind.name}` | {' '.join(kind.rows)} | {kind.summary} | {parameters} |"
         yield ""
 

@@ -60,6 +60,19 @@ def test_a_hung_wand_keeps_its_outputs_until_the_relay_timer_acts(bench: Any, re
     assert bench.simulator.truth()["trip"] in {"watchdog", "lease_expired"}
 
 
+def test_a_watchdog_that_works_ends_a_hang_with_all_outputs_off(bench: Any) -> None:
+    bench.run(0.3, cooling=True)
+    bench.simulator.faults.inject(injection("hung", {"relay_timer": "dead", "watchdog": "works", "watchdog_s": 0.8}))
+    bench.run(0.78)
+    assert bench.simulator.truth()["drive_a"] == 4.0
+    bench.run(0.04)
+    truth = bench.simulator.truth()
+    assert (truth["drive_a"], truth["boot_id"], truth["trip"]) == (0.0, 2, "watchdog")
+    assert bench.simulator.faults.active() == []
+    bench.run(0.1)
+    assert bench.host.status().sequence > 4
+
+
 def test_a_wand_without_power_boots_when_it_has_it_again(bench: Any) -> None:
     bench.run(0.3, cooling=True)
     bench.simulator.faults.inject(injection("power_cut", duration_s=0.5))
@@ -72,6 +85,21 @@ def test_a_wand_without_power_boots_when_it_has_it_again(bench: Any) -> None:
     bench.run(0.1)
     truth = bench.simulator.truth()
     assert (truth["boot_id"], truth["state"], truth["uptime_ms"]) == (2, "off", 50)
+
+
+def test_a_slow_clock_makes_every_lease_longer_and_tells_it_by_itself(bench: Any) -> None:
+    bench.simulator.faults.inject(injection("clock_drift", {"rate": 0.5}))
+    bench.run(0.02)
+    bench.host.cool()
+    assert bench.host.status().lease_remaining_ms == 500
+    bench.run(0.4)
+    assert bench.host.status().lease_remaining_ms == 300
+    bench.run(0.55)
+    assert bench.simulator.truth()["relay_closed"]
+    bench.run(0.05)
+    assert not bench.simulator.truth()["relay_closed"]
+    bench.simulator.faults.clear()
+    assert bench.firmware.lease.clock_rate == 1.0
 
 
 def test_a_drift_goes_on_where_it_would_be_when_a_newer_fault_on_its_switch_ends(bench: Any) -> None:
