@@ -3,17 +3,15 @@
 from itertools import pairwise
 
 from firmware_sim.conformance.clause import Group, Wants
-from firmware_sim.conformance.verdict import expect
+from firmware_sim.conformance.verdict import FailedError, expect
 from firmware_sim.conformance.wand import Wand
 
 GROUP = Group("Status", session=False)
 TICK_MS = 20
 CLOCK_SHARE = 0.05
 """How far the wand's clock may be off in a test of a second (engineering default: quartz is far better)."""
-_SNAPSHOT = (
-    "uptime_ms",
-    "faults",
-    "trip_code",
+STANDS_STILL_S = 5.0
+_MEASURED = (
     "plate_a_degc",
     "plate_b_degc",
     "skin_ir_degc",
@@ -23,8 +21,8 @@ _SNAPSHOT = (
     "drive_ma",
     "drive_mv",
     "fan_rpm",
-    "cooling_s",
 )
+_SNAPSHOT = ("uptime_ms", "faults", "trip_code", *_MEASURED, "cooling_s")
 
 
 @GROUP.clause("WIRE-06", "the sequence advances by 1 in each tick of 20 ms, and by nothing else", wants=Wants.ANY)
@@ -43,6 +41,20 @@ def sequence(wand: Wand) -> str:
         )
     expect(last.sequence != first.sequence, "the sequence stands still")
     return f"{(last.sequence - first.sequence) % 0x10000} steps, {TICK_MS} ms of uptime each"
+
+
+@GROUP.clause("WIRE-06.sampled", "the sequence stands for samples: some reading changes within 5 s", wants=Wants.ANY)
+def sampled(wand: Wand) -> str:
+    """Until one does. Sensors have noise; the daemon locks out a plate whose reading stands still for 5 s of cooling."""
+    first = wand.status()
+    until_s = wand.line.now() + STANDS_STILL_S
+    while wand.line.now() < until_s:
+        wand.ticks(1)
+        last = wand.status()
+        changed = [name for name in _MEASURED if getattr(first, name) != getattr(last, name)]
+        if changed:
+            return f"{', '.join(changed)} changed within {(last.sequence - first.sequence) % 0x10000} ticks"
+    raise FailedError(f"no reading has changed in {STANDS_STILL_S:.0f} s while the sequence advanced")
 
 
 @GROUP.clause("WIRE-02", "the uptime is whole and runs with time", wants=Wants.ANY)

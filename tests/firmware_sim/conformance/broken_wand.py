@@ -33,6 +33,11 @@ class CountsMoreThanItSamples(Firmware):
         super()._complete(faults, live=live)
 
 
+class SamplesOnce(Firmware):
+    def _run(self, readings):
+        super()._run(self.measured.readings or readings)
+
+
 class TenthsOfDegree(Firmware):
     def status_values(self):
         values = dict(super().status_values())
