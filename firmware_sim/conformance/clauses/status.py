@@ -45,7 +45,7 @@ def sequence(wand: Wand) -> str:
 
 @GROUP.clause("WIRE-06.sampled", "the sequence stands for samples: some reading changes within 5 s", wants=Wants.ANY)
 def sampled(wand: Wand) -> str:
-    """Until one does. Sensors have noise; the daemon locks out a plate whose reading stands still for 5 s of cooling."""
+    """Until one does. Sensors have noise; the daemon locks out a plate that shows one value for 5 s of cooling."""
     first = wand.status()
     until_s = wand.line.now() + STANDS_STILL_S
     while wand.line.now() < until_s:

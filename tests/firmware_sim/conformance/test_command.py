@@ -29,6 +29,14 @@ def run(*arguments):
     return main(["conformance", *map(str, arguments)])
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """A kit that gives up at once where nobody is."""
+    monkeypatch.setattr("firmware_sim.conformance.command._TRIES", 1)
+    monkeypatch.setattr("firmware_sim.conformance.dialect.PATIENCE_S", 0.1)
+    monkeypatch.setattr("firmware_sim.conformance.dialect.QUIET_S", 0.02)
+
+
 @pytest.fixture(scope="module")
 def wand(tmp_path_factory):
     """One simulated wand on every line, in a process of its own; ends by itself."""
@@ -243,9 +251,7 @@ def test_a_pipe_that_closes_is_no_traceback_and_leaves_the_wand_stopped(wand):
         assert process.wait(10) == 1
 
 
-def test_a_flood_that_says_nothing_ends(capsys, monkeypatch):
-    monkeypatch.setattr("firmware_sim.conformance.command._TRIES", 1)
-    monkeypatch.setattr("firmware_sim.conformance.dialect.PATIENCE_S", 0.1)
+def test_a_flood_that_says_nothing_ends(capsys, impatient):
     with listener(b"\x55" * 4000, flood=True) as where:
         began_s = time.monotonic()
         assert run("--modbus-tcp", where) == 1
@@ -275,8 +281,7 @@ def test_clauses_of_another_line_are_refused(wand, capsys):
         ("--modbus-tcp", b"\0\x01\0\0\0\x03\x01\x83\x02", "what answers on 127.0.0.1:"),
     ],
 )
-def test_nobody_or_no_wand_at_the_other_end_is_one_sentence_and_exit_1(line, answer, says, capsys, monkeypatch):
-    monkeypatch.setattr("firmware_sim.conformance.dialect.PATIENCE_S", 0.1)
+def test_nobody_or_no_wand_at_the_other_end_is_one_sentence_and_exit_1(line, answer, says, capsys, impatient):
     with listener(answer) as where:
         assert run(line, where) == 1
     out, err = capsys.readouterr()
@@ -284,8 +289,7 @@ def test_nobody_or_no_wand_at_the_other_end_is_one_sentence_and_exit_1(line, ans
     assert (out, len(err.splitlines())) == ("", 1)
 
 
-def test_a_pseudo_terminal_without_a_wand(capsys, monkeypatch):
-    monkeypatch.setattr("firmware_sim.conformance.dialect.PATIENCE_S", 0.1)
+def test_a_pseudo_terminal_without_a_wand(capsys, impatient):
     master, slave = pty.openpty()
     try:
         assert run("--modbus-rtu", os.ttyname(slave), "--json") == 1
