@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Any, Self, get_args, get_type_hints
 
 from cryodevice.errors import CryodeviceError
+from cryodevice.wire.codes import Refusal
 from firmware_sim.endpoints.loopback import Address, unavailable
+from firmware_sim.faults import injection_from_words
 from firmware_sim.firmware import BootCause
 from firmware_sim.simulator import Simulator
 
@@ -23,10 +25,12 @@ MAX_LINE = 1024
 MAX_CLIENTS = 8
 _FIELD_MAX = 1000.0
 """Largest fault in kelvin, watts or amperes: far past every cut-out, and the plant's arithmetic still holds."""
+_LIE_MAX = 250.0
+"""Largest quirk in kelvin or degC: with a setpoint it still fits its register."""
 
 HELP = (
     "help",
-    "get truth|time|disturbances|quirks",
+    "get truth|time|disturbances|quirks|faults",
     "set contact|trigger|estop|tip|motion on|off",
     "set zone NAME",
     "set conductance W_M2K",
@@ -34,6 +38,8 @@ HELP = (
     "set humidity PCT",
     "disturb NAME VALUE",
     "quirk NAME VALUE",
+    "inject FAULT [PARAMETER=VALUE ...] [start_s=S] [duration_s=S] [count=N]",
+    "clear [ID]",
     "reboot [power_on|watchdog|brown_out]",
 )
 _SWITCHES = ("contact", "trigger", "estop", "tip", "motion")
@@ -59,6 +65,8 @@ class Commands:
             "set": self._set,
             "disturb": self._disturb,
             "quirk": self._quirk,
+            "inject": self._inject,
+            "clear": self._clear,
             "reboot": self._reboot,
         }
 
@@ -78,7 +86,7 @@ class Commands:
     def _get(self, words: Sequence[str]) -> dict[str, Any]:
         _count(words, 1, "get WHAT")
         simulator = self._simulator
-        match _one_of("get", words[0], ("truth", "time", "disturbances", "quirks")):
+        match _one_of("get", words[0], ("truth", "time", "disturbances", "quirks", "faults")):
             case "truth":
                 return {"truth": simulator.truth()}
             case "time":
@@ -86,6 +94,8 @@ class Commands:
                 return {"time_s": simulator.time_s, "uptime_ms": firmware.now_ms - firmware.boot_ms}
             case "disturbances":
                 return {"disturbances": dataclasses.asdict(simulator.plant.disturbances)}
+            case "faults":
+                return {"faults": simulator.faults.active()}
             case _:
                 return {"quirks": dataclasses.asdict(simulator.firmware.quirks)}
 
@@ -107,19 +117,35 @@ class Commands:
 
     def _disturb(self, words: Sequence[str]) -> dict[str, Any]:
         _count(words, 2, "disturb NAME VALUE")
-        return _set_field(self._simulator.plant.disturbances, "disturbance", words)
+        return _set_field(self._simulator.plant.disturbances, "disturbance", words, _FIELD_MAX)
 
     def _quirk(self, words: Sequence[str]) -> dict[str, Any]:
         _count(words, 2, "quirk NAME VALUE")
         firmware = self._simulator.firmware
         before = getattr(firmware.quirks, words[0], None)
-        reply = _set_field(firmware.quirks, "quirk", words)
+        reply = _set_field(firmware.quirks, "quirk", words, _LIE_MAX)
+        if firmware.quirks.refuse_orders not in {None, *Refusal}:
+            firmware.quirks.refuse_orders = before
+            raise _BadWordsError(
+                f"refuse_orders: {words[1]!r} is not one of: none, {', '.join(map(str, map(int, Refusal)))}"
+            )
         try:
             firmware.identity_words()
         except CryodeviceError:
             setattr(firmware.quirks, words[0], before)  # a lie that fits no register cannot be told
             raise
         return reply
+
+    def _inject(self, words: Sequence[str]) -> dict[str, Any]:
+        if not words:
+            raise _BadWordsError("the form is: inject FAULT [PARAMETER=VALUE ...]")
+        return {"id": self._simulator.faults.inject(injection_from_words(words[0], words[1:]))}
+
+    def _clear(self, words: Sequence[str]) -> dict[str, Any]:
+        _count(words[1:], 0, "clear [ID]")
+        faults = self._simulator.faults
+        faults.clear(_whole("id", words[0]) if words else None)
+        return {"faults": faults.active()}
 
     def _reboot(self, words: Sequence[str]) -> dict[str, Any]:
         causes = {cause.name.lower(): cause for cause in BootCause}
@@ -129,7 +155,7 @@ class Commands:
         return {"boot_id": self._simulator.firmware.boot_id}
 
 
-def _set_field(record: Any, what: str, words: Sequence[str]) -> dict[str, Any]:
+def _set_field(record: Any, what: str, words: Sequence[str], limit: float) -> dict[str, Any]:
     """Set one field of a switch board by its declared type."""
     types = get_type_hints(type(record))
     name = _one_of(what, words[0], types)
@@ -143,7 +169,7 @@ def _set_field(record: Any, what: str, words: Sequence[str]) -> dict[str, Any]:
     elif int in kinds:
         value = _whole(name, text)
     else:
-        value = _number(name, text, -_FIELD_MAX, _FIELD_MAX)
+        value = _number(name, text, -limit, limit)
     setattr(record, name, value)
     return {name: value}
 
