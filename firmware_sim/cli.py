@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from cryodevice.errors import CryodeviceError, ExitCode
-from firmware_sim.control import ControlPort
+from firmware_sim.control.bench import Bench
+from firmware_sim.control.port import ControlPort
 from firmware_sim.endpoints.loopback import Address, parse_address
 from firmware_sim.endpoints.modbus_rtu import RtuSlave
 from firmware_sim.endpoints.modbus_tcp import TcpSlave
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--modbus-rtu", metavar="auto|PATH", help="Modbus RTU on a port in software of its own")
     serve.add_argument("--modbus-tcp", type=_address, metavar="HOST:PORT", help="Modbus TCP, loopback only")
     serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
-    serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="control socket, loopback only")
+    serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="live control over HTTP, loopback only")
     serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
     serve.add_argument("--serial-number", type=_Whole(0, 2**32 - 1), default=1, metavar="N", help="of the wand")
     serve.add_argument(
@@ -161,8 +162,8 @@ async def _open_ports(
         new = partial(_new_line, line, "modbus_tcp", lambda: TcpSlave(firmware, unit))
         await tcp("modbus_tcp", TcpPort(new, catch_up, options.modbus_tcp, "Modbus TCP", eldest_gives_way=True))
     if options.control is not None:
-        control = await stack.enter_async_context(ControlPort(simulator, catch_up, options.control))
-        where["control"] = str(control.address)
+        port = ControlPort(Bench(simulator, pacer), options.control, where)
+        where["control"] = str((await stack.enter_async_context(port)).address)
     return where
 
 

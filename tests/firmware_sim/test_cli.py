@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from cryodevice.wire.frame import Frame, FrameReader, encode_frame
 from firmware_sim.cli import main
+from firmware_sim.client import ControlClient
 from tests.firmware_sim.endpoints import modbus_host
 
 PROGRAM = [sys.executable, "-m", "firmware_sim", "serve"]
@@ -65,9 +66,9 @@ def test_serve_prints_one_line_after_the_first_tick_runs_and_ends_with_0(number:
             assert identity.payload[:2] == b"CW"
         finally:
             os.close(descriptor)
-        with socket.create_connection(address(where["control"]), timeout=3) as control:
-            control.sendall(b"get truth\n")
-            assert json.loads(control.makefile().readline())["truth"]["simulated"] is True
+        with closing(ControlClient(where["control"])) as control:
+            assert control.truth()["simulated"] is True
+            assert control.call("GET", "/")["lines"]["serial"] == where["serial"]
             process.send_signal(number)
             assert process.wait(5) == 0
         assert process.stdout.read() == ""
@@ -162,7 +163,7 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
         for option, what in (
             ("--serial-tcp", "serial over TCP"),
             ("--modbus-tcp", "Modbus TCP"),
-            ("--control", "control socket"),
+            ("--control", "the control"),
         ):
             error = refused(option, f"127.0.0.1:{port}")
             assert what in error
