@@ -13,9 +13,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from cryodevice import __version__
 from cryodevice.errors import CryodeviceError, ExitCode
 from firmware_sim.control.bench import Bench
 from firmware_sim.control.port import ControlPort
@@ -28,9 +30,14 @@ from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
 from firmware_sim.firmware.constants import TICK_MS
+from firmware_sim.recording.match import MODES
+from firmware_sim.recording.recorder import MB, Recorder
+from firmware_sim.recording.replay import Replay, read
+from firmware_sim.recording.tape import PROTOCOLS, tape_of
 from firmware_sim.simulator import Simulator
 
 AUTO = "auto"
+_NewLine = Callable[[str, Slave], Slave]
 _PARENT_POLL_S = 0.2
 
 
@@ -38,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "replay":
+            return asyncio.run(_replay(options))
         simulator = Simulator(
             options.seed,
             state_file=options.state,
@@ -70,11 +79,30 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
     )
-    serve.add_argument("--duration", type=_duration, metavar="S", help="end after this many seconds")
+    serve.add_argument("--record", type=Path, metavar="FILE", help="keep every frame of every line in a new file")
     serve.add_argument(
+        "--record-limit", type=_Whole(1, 1_000_000), default=100, metavar="MB", help="longest file (default: 100)"
+    )
+    _add_ends(serve)
+    replay = commands.add_parser("replay", help="play a device from a recording; fail on what was never recorded")
+    replay.add_argument("file", type=Path, metavar="FILE", help="made by 'serve --record'")
+    place = replay.add_mutually_exclusive_group()
+    place.add_argument("--serial", metavar="auto|PATH", help="play it on a serial port in software")
+    place.add_argument("--serial-tcp", type=_address, metavar="HOST:PORT", help="on TCP, loopback only")
+    place.add_argument("--modbus-rtu", metavar="auto|PATH", help="on a port in software")
+    place.add_argument("--modbus-tcp", type=_address, metavar="HOST:PORT", help="on TCP, loopback only")
+    modes = "; ".join(f"{mode}: {what}" for mode, what in MODES.items())
+    replay.add_argument("--match", choices=MODES, default="frames", help=f"{modes} (default: frames)")
+    replay.add_argument("--fast", action="store_true", help="reply at once instead of after the recorded delay")
+    _add_ends(replay)
+    return parser
+
+
+def _add_ends(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--duration", type=_duration, metavar="S", help="end after this many seconds")
+    command.add_argument(
         "--exit-with-parent", action="store_true", help="end when the process that started this one does"
     )
-    return parser
 
 
 def _address(text: str) -> Address:
@@ -108,20 +136,76 @@ def _duration(text: str) -> float:
 
 async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
     """Open what was asked for, say where, and let the wand live until a signal, the duration or the parent ends it."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    ended = _told_to_end()
     parent = os.getppid()
     simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
     pacer = Pacer(simulator, time.monotonic)
     async with AsyncExitStack() as stack:
-        where = await _open_ports(stack, simulator, pacer, options)
+        line: _NewLine = simulator.line
+        if options.record is not None:
+            line = _recorded(stack, simulator, options)
+        where = await _open_ports(stack, simulator, pacer, options, line)
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(pacer.run(), name="wand")
             _say({**where, "pid": os.getpid(), "simulated": True})
             await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
             ticking.cancel()
+
+
+def _told_to_end() -> asyncio.Event:
+    """Set when a signal says so."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended
+
+
+def _recorded(stack: AsyncExitStack, simulator: Simulator, options: argparse.Namespace) -> _NewLine:
+    """Lines of the wand that are recorded."""
+    header = {
+        "program": __version__,
+        "simulated": True,
+        "seed": options.seed,
+        "serial_number": options.serial_number,
+        "unit": options.unit,
+        "identity": simulator.firmware.identity_words(),
+        "began": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+    }
+    recorder = Recorder(options.record, header, time.monotonic, lambda: simulator.time_s, options.record_limit * MB)
+    stack.enter_context(recorder)
+    return lambda name, slave: recorder.line(name, simulator.line(name, slave))
+
+
+async def _replay(options: argparse.Namespace) -> ExitCode:
+    """Play a recording until all has been asked, a request was never recorded, or it is told to end."""
+    places = {name: getattr(options, name) for name in PROTOCOLS}
+    wanted = next((name for name, place in places.items() if place is not None), None)
+    recording = read(options.file)
+    if recording.cut:
+        _complain(f"{options.file}: its last line, {recording.cut}, is cut off; it is played without it")
+    tape = tape_of(str(options.file), recording, wanted)
+    name = wanted or tape.line
+    on_tcp = name.endswith("tcp")
+    play = Replay(tape if on_tcp else tape.on_one_connection(), str(options.file), options.match, fast=options.fast)
+    place = places[name] or (Address("127.0.0.1", 0) if on_tcp else "")
+    ended, parent = _told_to_end(), os.getppid()
+    async with AsyncExitStack() as stack:
+        where = await play.open(stack, "" if place == AUTO else place)
+        _say({name: where, "pid": os.getpid(), "replay": str(options.file), "requests": tape.requests})
+        over = asyncio.create_task(play.until_over())
+        over.add_done_callback(lambda _: ended.set())
+        await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
+        over.cancel()
+    _say({"played": play.played, "left_out": play.left_out, "requests": tape.requests})
+    if play.complaint or not play.over:
+        _complain(play.complaint or f"ended after {play.played} of {tape.requests} recorded requests")
+        return ExitCode.FAILED
+    return ExitCode.FINE
+
+
+def _complain(sentence: str) -> None:
+    with suppress(OSError):
+        print(f"firmware-sim: {sentence}", file=sys.stderr)
 
 
 def _say(where: dict[str, object]) -> None:
@@ -136,10 +220,10 @@ def _say(where: dict[str, object]) -> None:
 
 
 async def _open_ports(
-    stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace
+    stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace, line: _NewLine
 ) -> dict[str, str | None]:
     """Open the ports; returns where each is, ``None`` for those not asked for."""
-    firmware, catch_up, unit, line = simulator.firmware, pacer.catch_up, options.unit, simulator.line
+    firmware, catch_up, unit = simulator.firmware, pacer.catch_up, options.unit
     where: dict[str, str | None] = dict.fromkeys(("serial", "serial_tcp", "modbus_rtu", "modbus_tcp", "control"))
 
     async def pty(name: str, path: str, slave: Slave) -> None:
@@ -150,7 +234,7 @@ async def _open_ports(
         where[name] = str((await stack.enter_async_context(port)).address)
 
     lines = (options.serial, options.serial_tcp, options.modbus_rtu, options.modbus_tcp)
-    serial = AUTO if all(line is None for line in lines) else options.serial
+    serial = AUTO if all(place is None for place in lines) else options.serial
     if serial is not None:
         await pty("serial", serial, line("serial", SerialSlave(firmware)))
     if options.serial_tcp is not None:
@@ -167,7 +251,7 @@ async def _open_ports(
     return where
 
 
-def _new_line(line: Callable[[str, Slave], Slave], name: str, new: Callable[[], Slave]) -> Slave:
+def _new_line(line: _NewLine, name: str, new: Callable[[], Slave]) -> Slave:
     """The line of one more connection."""
     return line(name, new())
 
