@@ -1,13 +1,12 @@
 """What can be done to a running wand, as plain calls: reads, and changes whole or not at all. Knows no HTTP."""
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from cryodevice.errors import CryodeviceError
-from firmware_sim.control.fields import Body, Choice, Maybe, Number, Switch, Values, Whole, fields_of
+from firmware_sim.control.fields import Body, Choice, Maybe, Number, OneOfMany, Switch, Values, Whole, fields_of
 from firmware_sim.control.refused import RefusedError
 from firmware_sim.endpoints.pacer import FASTEST, SLOWEST, Pacer
 from firmware_sim.faults import CATALOGUE, FaultError, Parameter, injection
@@ -19,8 +18,6 @@ LONGEST_STEP_S: Final = 600.0
 _FIELD_MAX: Final = 1000.0
 """Largest disturbance in kelvin, watts or amperes: far past every cut-out, and the plant's arithmetic still holds."""
 _LATEST_S: Final = 1e6
-_HAND: Final = ("contact", "zone", "conductance_w_m2k", "trigger", "estop", "tip", "motion")
-_ROOM: Final = ("ambient_degc", "humidity_pct")
 _CAUSES: Final = {cause.name.lower(): cause for cause in BootCause}
 
 ROOM = Body("room", {"ambient_degc": Number(-40.0, 60.0), "humidity_pct": Number(0.0, 100.0)})
@@ -43,7 +40,7 @@ HAND = Body(
 INJECTION = Body(
     "fault",
     {
-        "name": Choice(tuple(CATALOGUE)),
+        "name": OneOfMany(tuple(CATALOGUE)),
         "values": Values(),
         "start_s": Number(0.0, _LATEST_S),
         "duration_s": Maybe(Number(0.0, _LATEST_S)),
@@ -75,7 +72,7 @@ class Bench:
 
     def hand(self) -> dict[str, Any]:
         """What the hand does."""
-        return {name: getattr(self._simulator.plant, name) for name in _HAND}
+        return _values(self._simulator.plant, HAND)
 
     def set_hand(self, **values: Any) -> dict[str, Any]:
         """Change what is named."""
@@ -84,7 +81,7 @@ class Bench:
 
     def room(self) -> dict[str, Any]:
         """The room."""
-        return {name: getattr(self._simulator.plant, name) for name in _ROOM}
+        return _values(self._simulator.plant, ROOM)
 
     def set_room(self, **values: Any) -> dict[str, Any]:
         """Change what is named."""
@@ -93,7 +90,7 @@ class Bench:
 
     def disturbances(self) -> dict[str, Any]:
         """Switches of the plant."""
-        return dataclasses.asdict(self._simulator.plant.disturbances)
+        return _values(self._simulator.plant.disturbances, DISTURBANCES)
 
     def set_disturbances(self, **values: Any) -> dict[str, Any]:
         """Change what is named."""
@@ -102,7 +99,7 @@ class Bench:
 
     def quirks(self) -> dict[str, Any]:
         """Switches of the firmware."""
-        return dataclasses.asdict(self._simulator.firmware.quirks)
+        return _values(self._simulator.firmware.quirks, QUIRKS)
 
     def set_quirks(self, **values: Any) -> dict[str, Any]:
         """Change what is named.
@@ -210,6 +207,10 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         return {**told, "choices": list(parameter.choices)}
     limits = {"low": parameter.low, "high": parameter.high}
     return told | {name: limit for name, limit in limits.items() if math.isfinite(limit)}
+
+
+def _values(record: object, body: Body) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in body.fields}
 
 
 def _assign(target: object, values: Mapping[str, Any]) -> None:

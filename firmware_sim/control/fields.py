@@ -103,6 +103,17 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class OneOfMany(Choice):
+    """One of more words than an error can list; who uses it looks it up, and says what is near."""
+
+    def check(self, name: str, value: object) -> str:
+        """See ``Kind``."""
+        if not isinstance(value, str):
+            raise RefusedError(f"{name}: {_short(value)} is no text")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class Maybe(Kind):
     """A value of another kind, or null."""
 
@@ -172,7 +183,7 @@ class Body:
 
 
 def fields_of(record: type[Any], limit: float, whole_limit: int) -> dict[str, Kind]:
-    """The fields of a switch board of the simulator by their declared types, numbers within +- their limit."""
+    """The switches of a record of the simulator by their declared types, numbers within +- their limit."""
     found: dict[str, Kind] = {}
     kinds: Mapping[type, Callable[[], Kind]] = {
         bool: Switch,
@@ -181,8 +192,9 @@ def fields_of(record: type[Any], limit: float, whole_limit: int) -> dict[str, Ki
     }
     for name, declared in get_type_hints(record).items():
         parts = get_args(declared) or (declared,)
-        kind = next(make() for type_, make in kinds.items() if type_ in parts)
-        found[name] = Maybe(kind) if type(None) in parts else kind
+        kind = next((make() for type_, make in kinds.items() if type_ in parts), None)
+        if kind is not None:
+            found[name] = Maybe(kind) if type(None) in parts else kind
     return found
 
 

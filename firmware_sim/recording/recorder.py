@@ -130,9 +130,9 @@ class RecordedLine(Slave):
         """As the slave has it."""
         return self._slave.patience_s
 
-    def attach(self, wake: Callable[[], None], hang_up: Callable[[float], None]) -> None:
+    def attach(self, wake: Callable[[], None], plug: Callable[[bool], None]) -> None:
         """The port that serves this line."""
-        self._slave.attach(wake, hang_up)
+        self._slave.attach(wake, plug)
 
     def feed(self, data: bytes) -> bytes:
         """Bytes have come from the host; returns those for it."""
