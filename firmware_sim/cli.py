@@ -29,6 +29,7 @@ from firmware_sim.endpoints.pty_port import PtyPort
 from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
+from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.recording.match import MODES
 from firmware_sim.recording.recorder import MB, Recorder
@@ -44,6 +45,9 @@ _PARENT_POLL_S = 0.2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
+    if options.command == "faults":
+        _print(json.dumps(as_json(), indent=2) if options.json else as_markdown() if options.markdown else as_text())
+        return ExitCode.FINE
     try:
         if options.command == "replay":
             return asyncio.run(_replay(options))
@@ -95,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--match", choices=MODES, default="frames", help=f"{modes} (default: frames)")
     replay.add_argument("--fast", action="store_true", help="reply at once instead of after the recorded delay")
     _add_ends(replay)
+    faults = commands.add_parser("faults", help="list every fault that can be injected")
+    form = faults.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for a program")
+    form.add_argument("--markdown", action="store_true", help="as docs/faults.md")
     return parser
 
 
@@ -210,11 +218,17 @@ def _complain(sentence: str) -> None:
 
 def _say(where: dict[str, object]) -> None:
     """Print where the ports are. Somebody who cannot be told is no reason to end a wand that others may know."""
+    _print(json.dumps(where), "where the ports are")
+
+
+def _print(text: str, what: str | None = None) -> None:
+    """Print to whoever still listens; say what could not be written, where there is a name for it."""
     try:
-        print(json.dumps(where), flush=True)
+        print(text, flush=True)
     except OSError as error:
-        with suppress(OSError):
-            print(f"firmware-sim: cannot write where the ports are: {error.strerror}", file=sys.stderr)
+        if what is not None:
+            with suppress(OSError):
+                print(f"firmware-sim: cannot write {what}: {error.strerror}", file=sys.stderr)
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

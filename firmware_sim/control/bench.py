@@ -1,15 +1,16 @@
 """What can be done to a running wand, as plain calls: reads, and changes whole or not at all. Knows no HTTP."""
 
-import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from cryodevice.errors import CryodeviceError
+from cryodevice.wire.codes import Refusal
 from firmware_sim.control.fields import Body, Choice, Maybe, Number, OneOfMany, Switch, Values, Whole, fields_of
 from firmware_sim.control.refused import RefusedError
 from firmware_sim.endpoints.pacer import FASTEST, SLOWEST, Pacer
-from firmware_sim.faults import CATALOGUE, FaultError, Parameter, injection
+from firmware_sim.faults import CATALOGUE, FaultError, injection
+from firmware_sim.faults.listing import as_json
 from firmware_sim.firmware import BootCause, Quirks
 from firmware_sim.plant import Disturbances, Plant
 from firmware_sim.simulator import Simulator
@@ -17,12 +18,17 @@ from firmware_sim.simulator import Simulator
 LONGEST_STEP_S: Final = 600.0
 _FIELD_MAX: Final = 1000.0
 """Largest disturbance in kelvin, watts or amperes: far past every cut-out, and the plant's arithmetic still holds."""
+_LIE_MAX: Final = 250.0
+"""Largest quirk in kelvin or degC: with a setpoint it still fits its register."""
 _LATEST_S: Final = 1e6
 _CAUSES: Final = {cause.name.lower(): cause for cause in BootCause}
 
 ROOM = Body("room", {"ambient_degc": Number(-40.0, 60.0), "humidity_pct": Number(0.0, 100.0)})
 DISTURBANCES = Body("disturbance", fields_of(Disturbances, _FIELD_MAX, 0xFFFF))
-QUIRKS = Body("quirk", fields_of(Quirks, _FIELD_MAX, 0xFFFF))
+QUIRKS = Body(
+    "quirk",
+    {**fields_of(Quirks, _LIE_MAX, 0xFFFF), "refuse_orders": Maybe(Whole(min(Refusal), max(Refusal)))},
+)
 REBOOT = Body("reboot", {"cause": Choice(tuple(_CAUSES))})
 CLOCK = Body("clock", {"speed": Number(SLOWEST, FASTEST), "paused": Switch()})
 STEP = Body("step", {"seconds": Number(0.0, LONGEST_STEP_S)}, required=("seconds",))
@@ -187,26 +193,7 @@ class Bench:
 
 def catalogue() -> dict[str, Any]:
     """Every fault that can be put in."""
-    return {
-        "faults": [
-            {
-                "name": kind.name,
-                "where": kind.where,
-                "rows": list(kind.rows),
-                "summary": kind.summary,
-                "parameters": [_parameter(parameter) for parameter in kind.parameters],
-            }
-            for kind in CATALOGUE.values()
-        ]
-    }
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": parameter.name, "unit": parameter.unit, "default": parameter.default}
-    if parameter.choices:
-        return {**told, "choices": list(parameter.choices)}
-    limits = {"low": parameter.low, "high": parameter.high}
-    return told | {name: limit for name, limit in limits.items() if math.isfinite(limit)}
+    return {"faults": as_json()}
 
 
 def _values(record: object, body: Body) -> dict[str, Any]:

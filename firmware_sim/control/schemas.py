@@ -146,22 +146,23 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
                         "where": _of("string"),
                         "rows": _list(_of("string", "Of the fault matrix.")),
                         "summary": _of("string"),
+                        "count": _of("integer", "How often it fires before it ends by itself.", null=True),
                         "parameters": _list(
-                            {
-                                "type": "object",
-                                "properties": {
+                            _object(
+                                {
                                     "name": _of("string"),
-                                    "unit": _of("string"),
+                                    "unit": _of("string", null=True),
                                     "default": _VALUE,
-                                    "low": _of("number"),
-                                    "high": _of("number"),
-                                    "choices": _list(_of("string")),
+                                    "low": _of("number", null=True),
+                                    "high": _of("number", null=True),
+                                    "choices": {"type": ["array", "null"], "items": _of("string")},
+                                    "whole": _of("boolean", "Only whole numbers."),
                                 },
-                                "required": ["name", "unit", "default"],
-                                "additionalProperties": False,
-                            }
+                                more=True,
+                            )
                         ),
-                    }
+                    },
+                    more=True,
                 )
             )
         }

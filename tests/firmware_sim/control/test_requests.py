@@ -117,6 +117,8 @@ JSON = "application/json"
         ("PATCH", "/disturbances", {"plate_a_offset_k": 1001}, {}, 400, "from -1000 to 1000"),
         ("PATCH", "/quirks", {"magic": 65536}, {}, 400, "65535"),
         ("PATCH", "/quirks", {"magic": 1.5}, {}, 400, "whole number"),
+        ("PATCH", "/quirks", {"refuse_orders": 77}, {}, 400, "from 0 to 9"),
+        ("PATCH", "/quirks", {"setpoint_offset_k": 251}, {}, 400, "from -250 to 250"),
         ("PATCH", "/quirks", {"hang_safety_task": True, "magic": -1}, {}, 400, "register"),
         ("POST", "/faults", {}, {}, 400, "name is missing"),
         ("POST", "/faults", {"name": "plate_opens"}, {}, 400, "did you mean plate_open"),
