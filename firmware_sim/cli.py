@@ -204,7 +204,8 @@ async def _replay(options: argparse.Namespace) -> ExitCode:
         over.add_done_callback(lambda _: ended.set())
         await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
         over.cancel()
-    _say({"played": play.played, "left_out": play.left_out, "requests": tape.requests})
+    counts = {"played": play.played, "left_out": play.left_out, "repeated": play.repeated}
+    _say({**counts, "requests": tape.requests})
     if play.complaint or not play.over:
         _complain(play.complaint or f"ended after {play.played} of {tape.requests} recorded requests")
         return ExitCode.FAILED

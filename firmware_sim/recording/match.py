@@ -2,10 +2,12 @@
 
 ``bytes``: every byte is the same; the reply is the recorded one. ``frames``: the number of the frame (serial sequence,
 Modbus transaction) is the host's affair; the reply carries the host's. ``orders``: so are the number, echo and token of
-an order; replies show the host's own number and token, and a lease counted from the status that the host named.
+an order; replies show the host's own number and token, a lease counted from the status that the host named, and as many
+orders as the host has sent. It may poll, which drives nothing, more or less often than was recorded: the wand's time is
+then that much later or earlier.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from cryodevice.wire.registers import FIELDS, ORDER_BASE, STATUS_BASE
@@ -18,16 +20,21 @@ Mode = Literal["bytes", "frames", "orders"]
 MODES: Final[Mapping[Mode, str]] = {
     "bytes": "every byte must be the same",
     "frames": "the numbers of frames may differ",
-    "orders": "the numbers of frames, and number, echo and token of orders may differ; fewer polls are allowed",
+    "orders": "so may number, echo and token of orders, and how often it polls",
 }
 
 _WORD: Final = 2
-_NUMBER, _ECHO, _TOKEN = (2 * (FIELDS[name].address - ORDER_BASE) for name in ("order_number", "echo", "order_token"))
-"""Where in an order the words stand that are the host's own."""
-_SHOWN_NUMBER, _SHOWN_TOKEN, _LEASE_LEFT = (
-    2 * (FIELDS[name].address - STATUS_BASE) for name in ("order_sequence", "token", "lease_remaining_ms")
+_NUMBER, _MODE, _LEASE, _ECHO, _TOKEN, _KEY = (
+    2 * (FIELDS[name].address - ORDER_BASE)
+    for name in ("order_number", "mode", "lease_ms", "echo", "order_token", "reset_key")
 )
-"""Where a status shows them, and the lease."""
+"""Where words of an order stand; number, echo and token are the host's own."""
+_SEQUENCE, _UPTIME, _NUMBER_SHOWN, _TOKEN_SHOWN, _EPOCH, _LEASE_LEFT = (
+    2 * (FIELDS[name].address - STATUS_BASE)
+    for name in ("sequence", "uptime_ms", "order_sequence", "token", "order_epoch", "lease_remaining_ms")
+)
+_SHOWN: Final = (_SEQUENCE, _UPTIME, _UPTIME + _WORD, _NUMBER_SHOWN, _TOKEN_SHOWN, _EPOCH, _LEASE_LEFT)
+"""Where a status shows its time, those words, how many orders there were, and the lease."""
 
 
 class Matcher:
@@ -44,7 +51,7 @@ class Matcher:
         self._numbers: dict[int, int] = {}
         self._orders: dict[int, int] = {}
         self._tokens: dict[int, int] = {}
-        self._echo_late = 0
+        self._echo_late_ms = self._more_orders = self._more_ticks = 0
 
     def same(self, recorded: bytes, live: bytes) -> bool:
         """Whether the host asks what was recorded."""
@@ -60,8 +67,29 @@ class Matcher:
         if self._mode == "orders" and at is not None:
             for words, offset in ((self._orders, _NUMBER), (self._tokens, _TOKEN)):
                 words[_word(then.body, at + offset)] = _word(now.body, at + offset)
-            late = _word(now.body, at + _ECHO) - _word(then.body, at + _ECHO)
-            self._echo_late = ((late + 0x8000) % 0x10000 - 0x8000) * TICK_MS
+            late = _word(now.body, at + _ECHO) - self._more_ticks - _word(then.body, at + _ECHO)
+            self._echo_late_ms = ((late + 0x8000) % 0x10000 - 0x8000) * TICK_MS
+
+    def polls(self, recorded: bytes) -> bool:
+        """Whether a request drives nothing, so that a host may repeat it more or fewer times than was recorded."""
+        asked = opened(self._protocol, recorded)
+        if asked is None or self._mode != "orders":
+            return False
+        at = order_at(self._protocol, asked.body)
+        return at is None or not any(_word(asked.body, at + offset) for offset in (_MODE, _LEASE, _KEY))
+
+    def repeat(self, recorded: bytes, replies: Iterable[bytes], times: int, lasted_s: float) -> None:
+        """The host has repeated this request more often than recorded (``times`` 1), or less often (-1).
+
+        What it did not send is not counted, and the time until the next request has not passed for this wand; what it
+        sent more is counted, and the time has passed.
+        """
+        self._more_ticks += times * round(lasted_s * 1000 / TICK_MS)
+        asked = opened(self._protocol, recorded)
+        if asked is not None and order_at(self._protocol, asked.body) is not None:
+            told = [opened(self._protocol, reply) for reply in replies]
+            done = any(one is not None and status_at(self._protocol, one.body) is not None for one in told)
+            self._more_orders += times * done
 
     def reply(self, recorded: bytes) -> bytes:
         """What the host hears instead of the recorded bytes; one with a broken frame in it stays as it is."""
@@ -97,15 +125,21 @@ class Matcher:
         at = status_at(self._protocol, body)
         if self._mode != "orders" or at is None:
             return body
+        then = {offset: _word(body, at + offset) for offset in _SHOWN}
+        left_ms, high = then[_LEASE_LEFT], then[_UPTIME]
+        uptime_ms = (high << 16 | then[_UPTIME + _WORD]) + self._more_ticks * TICK_MS
+        now = {
+            _SEQUENCE: then[_SEQUENCE] + self._more_ticks,
+            _UPTIME: uptime_ms >> 16,
+            _UPTIME + _WORD: uptime_ms,
+            _NUMBER_SHOWN: self._orders.get(then[_NUMBER_SHOWN], then[_NUMBER_SHOWN]),
+            _TOKEN_SHOWN: self._tokens.get(then[_TOKEN_SHOWN], then[_TOKEN_SHOWN]),
+            _EPOCH: then[_EPOCH] + self._more_orders,
+            _LEASE_LEFT: left_ms and min(max(left_ms + self._echo_late_ms, 1), 0xFFFF),
+        }
         told = bytearray(body)
-        left_ms = _word(body, at + _LEASE_LEFT)
-        number, token = _word(body, at + _SHOWN_NUMBER), _word(body, at + _SHOWN_TOKEN)
-        for offset, word in (
-            (_SHOWN_NUMBER, self._orders.get(number, number)),
-            (_SHOWN_TOKEN, self._tokens.get(token, token)),
-            (_LEASE_LEFT, left_ms and min(max(left_ms + self._echo_late, 1), 0xFFFF)),
-        ):
-            told[at + offset : at + offset + _WORD] = word.to_bytes(_WORD, "big")
+        for offset, word in now.items():
+            told[at + offset : at + offset + _WORD] = (word & 0xFFFF).to_bytes(_WORD, "big")
         return bytes(told)
 
     def _key(self, frame: bytes) -> bytes:

@@ -5,6 +5,7 @@ Real seconds are an argument. What it says of a request that was never recorded 
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.faults.line import Protocol
@@ -31,7 +32,7 @@ class Player(Slave):
 
     Attributes:
         played: Requests that have come.
-        left_out: Recorded requests that the host did not repeat as often as recorded (mode ``orders`` only).
+        left_out, repeated: How often the host polled less, and more, than was recorded (mode ``orders`` only).
     """
 
     def __init__(
@@ -48,7 +49,6 @@ class Player(Slave):
         self.protocol = protocol
         self._take_up = take_up
         self._talk: Sequence[Request] | None = None
-        self._mode = mode
         self._clock = clock
         self._told = told
         self._where = where
@@ -56,10 +56,11 @@ class Player(Slave):
         self._frames = Frames(protocol)
         self._matcher = Matcher(protocol, mode)
         self._due: deque[tuple[float, bytes]] = deque()
-        self._fed_s = 0.0
+        self._fed_s = self._asked_s = 0.0
         self._failed = False
         self.played = 0
         self.left_out = 0
+        self.repeated = 0
 
     @property
     def over(self) -> bool:
@@ -102,14 +103,32 @@ class Player(Slave):
             return
         talk = self._talk or ()
         at = self._find(talk, frame)
+        if at is None and self._again(talk, frame):
+            return
         if at is None:
             self._failed = True
             self._due.clear()
             self._told(self._complaint(talk, frame))
             return
         request = talk[at]
+        for unsent, after in pairwise(talk[self.played + self.left_out : at + 1]):
+            self._matcher.repeat(unsent.data, unsent.heard, -1, after.t_s - unsent.t_s)
         self.left_out = at - self.played
         self.played += 1
+        self._answer(request, frame)
+
+    def _again(self, talk: Sequence[Request], frame: bytes) -> bool:
+        """Answer a poll that is repeated more often than was recorded as the last time; returns whether it is one."""
+        at = self.played + self.left_out - 1
+        if at < 0 or not self._matcher.same(talk[at].data, frame) or not self._matcher.polls(talk[at].data):
+            return False
+        self.repeated += 1
+        self._matcher.repeat(talk[at].data, talk[at].heard, 1, self._fed_s - self._asked_s)
+        self._answer(talk[at], frame)
+        return True
+
+    def _answer(self, request: Request, frame: bytes) -> None:
+        self._asked_s = self._fed_s
         self._matcher.answer(request.data, frame)
         for delay_s, data in request.replies:
             due_s = self._fed_s + (0.0 if self._fast else delay_s)
@@ -124,7 +143,7 @@ class Player(Slave):
             if self._matcher.same(talk[at].data, frame):
                 return at
             repeats = first > 0 and self._matcher.same(talk[first - 1].data, talk[at].data)
-            if self._mode != "orders" or not repeats:
+            if not repeats or not self._matcher.polls(talk[at].data):
                 return None
         return None
 

@@ -71,6 +71,11 @@ class Replay:
         return sum(player.left_out for player in self._players)
 
     @property
+    def repeated(self) -> int:
+        """Requests that it repeated more often than recorded."""
+        return sum(player.repeated for player in self._players)
+
+    @property
     def over(self) -> bool:
         """Whether all has been asked, and answered."""
         return self.played + self.left_out == self._tape.requests and all(player.over for player in self._players)

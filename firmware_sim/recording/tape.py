@@ -32,6 +32,11 @@ class Request:
     at: int
     replies: list[tuple[float, bytes]] = field(default_factory=list)
 
+    @property
+    def heard(self) -> list[bytes]:
+        """The bytes of the replies."""
+        return [data for _, data in self.replies]
+
 
 @dataclass(frozen=True, slots=True)
 class Tape:

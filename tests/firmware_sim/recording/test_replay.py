@@ -195,7 +195,7 @@ def test_serve_records_and_replay_plays_until_all_is_asked(tmp_path: Any):
     assert (where["serial"], where["requests"]) == (str(port), 2)
     assert say(str(port), STATUS, STATUS) == heard
     code, out, err = end(process)
-    assert (code, json.loads(out[-1])) == (0, {"played": 2, "left_out": 0, "requests": 2})
+    assert (code, json.loads(out[-1])) == (0, {"played": 2, "left_out": 0, "repeated": 0, "requests": 2})
     assert err == f"firmware-sim: {path}: its last line, 6, is cut off; it is played without it\n"
 
     process, where = start("replay", path)
