@@ -17,9 +17,10 @@ def words(order):
     return struct.pack(">8H", *order.values())
 
 
-def status(sequence, token, lease_ms):
+def status(number, token, lease_ms, uptime_ms=7, sequence=1010, orders=0x1111):
     fields = [0] * 32
-    fields[0], fields[17], fields[19], fields[22], fields[23] = 1010, lease_ms, sequence, token, 0x1111
+    fields[0], fields[1], fields[2] = sequence, uptime_ms >> 16, uptime_ms & 0xFFFF
+    fields[17], fields[19], fields[22], fields[23] = lease_ms, number, token, orders
     return struct.pack(">32H", *fields)
 
 
@@ -82,6 +83,35 @@ def test_in_orders_the_hosts_own_numbers_are_shown_and_the_lease_counts_from_its
 def test_what_an_order_asks_for_must_be_the_same_in_every_mode(protocol, field):
     ask, _ = FRAMES[protocol]
     assert not any(Matcher(protocol, mode).same(ask(THEN, 3), ask(THEN | {field: 2}, 3)) for mode in MODES)
+
+
+@pytest.mark.parametrize("protocol", FRAMES)
+def test_in_orders_time_and_orders_are_those_of_a_host_that_polls_less_or_more(protocol):
+    ask, answer = FRAMES[protocol]
+    stop, told = ask(THEN | {"mode": 0, "lease": 0}, 3), answer(status(5, 0x1111, 0), 3)
+    for times, lasted_s, sequence, uptime_ms, orders in (
+        (-1, 0.1, 1005, 65436, 0x1110),
+        (1, 0.06, 1013, 65596, 0x1112),
+    ):
+        matcher = Matcher(protocol, "orders")
+        assert matcher.polls(stop)
+        matcher.repeat(stop, [told], times, lasted_s)
+        shown = matcher.reply(answer(status(5, 0x1111, 0, 65536), 3))
+        assert shown == answer(status(5, 0x1111, 0, uptime_ms, sequence, orders), 3)
+        matcher.answer(ask(THEN, 3), ask(NOW | {"echo": 1000 + 5 * times}, 3))
+        late_ms = 20 * (5 * times - (-5 if times < 0 else 3))
+        shown = matcher.reply(answer(status(5, 0x1111, 400, 65536), 3))
+        assert shown == answer(status(900, 0x2222, 400 + late_ms, uptime_ms, sequence, orders), 3)
+
+
+def test_what_drives_is_no_poll():
+    ask, _ = FRAMES["serial"]
+    matcher = Matcher("serial", "orders")
+    assert [matcher.polls(request) for request in (serial(1, 1), serial(3, 1))] == [True, True]
+    for other in ({}, {"mode": 0}, {"mode": 0, "lease": 0, "key": 0x5AFE}):
+        assert not matcher.polls(ask(THEN | other, 1))
+    assert not Matcher("serial", "frames").polls(serial(3, 1))
+    assert not matcher.polls(b"\x55\0")
 
 
 @pytest.mark.parametrize("mode", MODES)
