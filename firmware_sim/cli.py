@@ -261,7 +261,7 @@ async def _open_ports(
         new = partial(_new_line, line, "modbus_tcp", lambda: TcpSlave(firmware, unit))
         await tcp("modbus_tcp", TcpPort(new, catch_up, options.modbus_tcp, "Modbus TCP", eldest_gives_way=True))
     if options.control is not None:
-        port = ControlPort(Bench(simulator, pacer), options.control, where)
+        port = ControlPort(Bench(simulator, pacer), options.control, {name: where[name] for name in PROTOCOLS})
         where["control"] = str((await stack.enter_async_context(port)).address)
     return where
 

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
 from firmware_sim.control.refused import RefusedError
@@ -190,11 +190,11 @@ def fields_of(record: type[Any], limit: float, whole_limit: int) -> dict[str, Ki
         int: lambda: Whole(-whole_limit, whole_limit),
         float: lambda: Number(-limit, limit),
     }
-    for name, declared in get_type_hints(record).items():
-        parts = get_args(declared) or (declared,)
-        kind = next((make() for type_, make in kinds.items() if type_ in parts), None)
-        if kind is not None:
-            found[name] = Maybe(kind) if type(None) in parts else kind
+    declared = get_type_hints(record)
+    for name in (field.name for field in fields(record)):
+        parts = get_args(declared[name]) or (declared[name],)
+        kind = next(make() for type_, make in kinds.items() if type_ in parts)
+        found[name] = Maybe(kind) if type(None) in parts else kind
     return found
 
 

@@ -34,8 +34,8 @@ curl -X DELETE http://127.0.0.1:4358/faults
 
 In Python: `simulator.faults.inject(injection("late_replies", {"delay_ms": 450}, count=3))`; the id it returns is for
 `clear`. Every fault also takes `start_s` (simulated time, a time that has passed means now), `duration_s` and `count`:
-after so many times that it made a difference it ends by itself. A fault that happens once has the count 1 unless it is
-given another.
+after so many times that it made a difference it ends by itself (one that acts more often than once in a firmware tick
+may go a little beyond). A fault that happens once has the count 1 unless it is given another.
 
 **What counts.** `fired` in `/faults`, and `simulator.faults.fired(name)`, count how often the fault made a
 difference: samples that became others, firmware ticks in which a switch mattered, replies that were a lie, frames that

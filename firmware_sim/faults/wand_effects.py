@@ -37,17 +37,18 @@ class UptimeLie(FirmwareSwitches):
     Args:
         values: Parameters.
         offset_ms: By how much, so many seconds after it began.
+        more: Quirks beside it.
     """
 
-    def __init__(self, values: Values, offset_ms: Callable[[float], float]) -> None:
+    def __init__(self, values: Values, offset_ms: Callable[[float], float], **more: float) -> None:
         self._start_ms = 0
-        super().__init__(values, lambda for_s: {"uptime_offset_ms": round(offset_ms(for_s)) + self._start_ms})
+        super().__init__(values, lambda for_s: {"uptime_offset_ms": round(offset_ms(for_s)) + self._start_ms, **more})
 
     @classmethod
     def drifting(cls, values: Values) -> "UptimeLie":
         """Runs too fast or too slow."""
         rate = float(values["rate"])
-        return cls(values, lambda for_s: (rate - 1.0) * 1000.0 * for_s)
+        return cls(values, lambda for_s: (rate - 1.0) * 1000.0 * for_s, clock_rate=rate)
 
     @classmethod
     def jumping(cls, values: Values) -> "UptimeLie":
