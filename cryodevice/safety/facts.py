@@ -53,6 +53,7 @@ class Facts:
         plate_same_s: For how long a plate channel has repeated itself to the last digit while driven.
         unanswered_s: For how long hard drive off the skin has not made the plate fall.
         risen_k: How far the plate has risen under hard drive off the skin.
+        rest_apart_k: Plate channel furthest from the sink, less the sink, magnitude.
         drive_share: Drive current over the wand's largest, + cools.
         channels_apart_k: Plate channel B less channel A, magnitude.
         plate_over_setpoint_k: Colder plate channel less the setpoint, once the plate has been there; else 0.
@@ -109,6 +110,7 @@ class Facts:
     plate_same_s: float = UNKNOWN
     unanswered_s: float = UNKNOWN
     risen_k: float = UNKNOWN
+    rest_apart_k: float = UNKNOWN
     drive_share: float = UNKNOWN
     channels_apart_k: float = UNKNOWN
     plate_over_setpoint_k: float = UNKNOWN

@@ -16,6 +16,7 @@ from cryodevice.safety.limits import (
     PLATE_SAME_S,
     PLATE_UNDER_FLOOR_K,
     PLATE_UNDER_SETPOINT_K,
+    REST_APART_K,
     RISEN_K,
     UNANSWERED_S,
     WAND_CLOCK_PCT,
@@ -208,6 +209,9 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("calibration", "H22", _READY, "calibration_age_days", _between(-1.0, CALIBRATED_FOR_DAYS), "d", Dwell.IMMEDIATE,
               Action.STOP, Clear.IDLE, "the wand's calibration has expired, or it names none: have it calibrated",
               "hazard H22; " + _S),
+    Interlock("plate_at_rest", "H02", _READY, "rest_apart_k", _between(0.0, REST_APART_K), "K", Dwell.IMMEDIATE, Action.HOLD,
+              Clear.ITSELF, "plate and sink must agree before it is cooled: leave it off the skin, up to 3 minutes after a treatment; if"
+              " they do not then, have the wand calibrated", "fault matrix S07, S16; " + _S),
     # The dose.
     Interlock("static_dwell", "H04", _ON_SKIN, "static_dwell_s",
               lambda limits, zone: (-INF, static_hold_s(limits, zone)), "s", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,

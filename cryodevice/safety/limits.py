@@ -172,6 +172,9 @@ RISEN_K = 2.0
 """Furthest a plate may rise under hard drive off the skin, K (fault matrix A03; engineering default)."""
 WAND_CLOCK_PCT = 2.0
 """Furthest the wand's clock may be off ours, % (docs/architecture.md; engineering default)."""
+REST_APART_K = 3.0
+"""Furthest a plate channel may be from the sink before a session, K: undriven metal agrees within three minutes (fault
+matrix S07, S16; engineering default)."""
 CALIBRATED_FOR_DAYS = 365.0
 """A calibration older than twelve months does not count any more (hazard H22; engineering default)."""
 BASELINE_SKIN_DEGC = (28.0, 37.0)

@@ -64,6 +64,13 @@ def _calibration_age_days(identity: Identity | None, today_day: int | None) -> f
     return 0.0 if today_day is None else float(today_day - identity.calibration_day)
 
 
+def _rest_apart_k(reading: Reading) -> float:
+    """How far the plate channel that is furthest from the sink is from it, K; unknown if any of the three is."""
+    sink_degc = reading.value(Channel.SINK)
+    apart = [abs(reading.value(plate) - sink_degc) for plate in (Channel.PLATE_A, Channel.PLATE_B)]
+    return math.nan if any(math.isnan(one) for one in apart) else max(apart)
+
+
 def _trip_code(status: Status) -> float:
     """Code of the trip latched in the wand, 0 for none; unknown if it has latched one and does not say which."""
     if Flag.TRIP_LATCHED not in status.flags:
@@ -155,6 +162,7 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "plate_same_s": core.plate.same_s,
         "unanswered_s": core.plate.unanswered_s,
         "risen_k": core.plate.risen_k,
+        "rest_apart_k": _rest_apart_k(reading),
         "drive_share": plate_watch.share_of(reading, identity.drive_max_ma) if identity is not None else math.nan,
         "channels_apart_k": abs(reading.value(Channel.PLATE_A) - reading.value(Channel.PLATE_B)),
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,

@@ -292,6 +292,7 @@ CASES: dict[str, Case] = {
     "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
+    "plate_at_rest": Case(nothing, both(plate(3.5), to_ready), wait_s=3.0),
     "calibration": Case(expired, to_ready),
     "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),
     "static_dwell": Case(nothing, wait_s=30.0, rig={"treatment": HOLD_60}),
