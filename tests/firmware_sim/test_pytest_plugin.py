@@ -1,6 +1,7 @@
 """The plugin as another project has it: found by its entry point, in a pytest of its own, with real wands."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_on_a_serial_port_by_default(cryo_wand):
 
 
 @pytest.mark.cryo_wand(link="modbus-tcp", seed=3, unit=9, serial_number=77)
-def test_by_marker(cryo_wand):
+def test_by_marker_and_failing(cryo_wand):
     import socket
 
     note(cryo_wand)
@@ -50,6 +51,7 @@ def test_by_marker(cryo_wand):
         line.sendall(bytes.fromhex("0001 0000 0006 09 03 0000 0006"))
         reply = line.recv(100)
     assert (reply[6], reply[9:11], reply[-1]) == (9, b"CW", 77)
+    raise RuntimeError("a test that fails leaves no wand")
 
 
 class TestTime:
@@ -76,11 +78,6 @@ class TestTime:
             pass
         with pytest.raises(Exception, match="left_cheek"):
             cryo_wand.set(zone="moon")
-
-
-def test_a_failing_test_leaves_no_wand(cryo_wand):
-    note(cryo_wand)
-    raise RuntimeError("as asked")
 """
 
 WRONG = """
@@ -121,11 +118,14 @@ def run(pytester: Any, suite: str) -> Any:
 
 
 def test_the_fixture_gives_wands_and_takes_them_away(pytester: Any):
+    page = Path(__file__).parents[2] / "docs" / "simulator.md"
+    (example,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(test_of_the_page=example)
     result = run(pytester, SUITE)
-    result.assert_outcomes(passed=3, failed=1)
-    result.stdout.fnmatch_lines(["*RuntimeError: as asked*"])
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(["*RuntimeError: a test that fails leaves no wand*"])
     pids = [int(line) for line in (pytester.path / "pids").read_text().split()]
-    assert len(pids) == 4
+    assert len(pids) == 3
     assert not [pid for pid in pids if lives(pid)]
 
 
