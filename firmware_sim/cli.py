@@ -29,6 +29,7 @@ from firmware_sim.endpoints.pty_port import PtyPort
 from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
+from firmware_sim.faults import FaultError, Injection, injection_from_words
 from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.recording.match import MODES
@@ -79,6 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
     serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="live control over HTTP, loopback only")
     serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
+    serve.add_argument(
+        "--inject",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="a fault from the start, as 'bit_errors rate=1e-3'; 'firmware-sim faults' lists them; may be repeated",
+    )
     serve.add_argument("--serial-number", type=_Whole(0, 2**32 - 1), default=1, metavar="N", help="of the wand")
     serve.add_argument(
         "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
@@ -120,6 +129,14 @@ def _address(text: str) -> Address:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _fault(text: str) -> Injection:
+    name, *words = text.split() or [""]
+    try:
+        return injection_from_words(name, words)
+    except FaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 class _Whole:
     """Reads a whole number of a closed range, and says that range when it is none."""
 
@@ -146,6 +163,8 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
     """Open what was asked for, say where, and let the wand live until a signal, the duration or the parent ends it."""
     ended = _told_to_end()
     parent = os.getppid()
+    for fault in options.inject:
+        simulator.faults.inject(fault)
     simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
     pacer = Pacer(simulator, time.monotonic)
     async with AsyncExitStack() as stack:

@@ -94,11 +94,15 @@ class Chain:
     def arrived(self, now_s: float) -> Iterator[bytes]:
         """Pieces that have arrived by now, in order."""
         for at, filter_ in enumerate(self.filters):
+            if filter_.effect.spent:
+                filter_.due_s = None
             while filter_.due_s is not None and filter_.due_s <= now_s:
                 own = filter_.own(now_s)
                 if own:
                     filter_.effect.fire()
                     self._pass([(now_s, own)], at + 1)
+                if filter_.effect.spent:
+                    filter_.due_s = None
         while self._under_way and self._under_way[0][0] <= now_s:
             _, data = self._under_way.popleft()
             self._bytes -= len(data)

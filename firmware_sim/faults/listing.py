@@ -50,9 +50,12 @@ When the last lets go, a switch is what it was before the first. One that somebo
 **Chance** comes from the wand's seed, the id of the fault and its line: the same seed and the same calls give the same
 bytes. Faults begin and end at their own nanosecond of simulated time; the plant feels them in steps of 10 ms.
 
-**Lines.** `line` picks the lines a fault of the link is on; lines opened later have it too. A *frame* is what was sent
-at one go. Bytes never overtake bytes: what follows a late reply waits for it, and bytes under way arrive though the
-fault is over. After `disconnect` a pseudo-terminal has its name again only if it was given one (`--serial PATH`).
+**Lines.** `line` (`all`, `serial`, `serial_tcp`, `modbus_rtu`, `modbus_tcp`, `memory`) picks the lines a fault of the
+link is on; lines opened later have it too. A *frame* is what was sent at one go. Bytes never overtake bytes: what
+follows a late reply waits for it, and bytes under way arrive though the fault is over. After `disconnect` a
+pseudo-terminal has its name again only if it was given one (`--serial PATH`).
+
+**From the start.** `firmware-sim serve --inject 'bit_errors rate=1e-3' --inject plate_spike` begins with them in force.
 """
 
 
@@ -113,7 +116,8 @@ def _markdown() -> Iterator[str]:
         yield "| fault | rows | what happens | parameters: default, allowed |"
         yield "|---|---|---|---|"
         for kind in kinds:
-            parameters = "<br>".join(f"`{_default(p)}` {_allowed(p)}".replace("|", "/") for p in kind.parameters)
+            shown = [parameter for parameter in kind.parameters if parameter.name != "line"]
+            parameters = "<br>".join(f"`{_default(p)}` {_allowed(p)}".replace("|", "/") for p in shown)
             yield f"| `{kind.name}` | {' '.join(kind.rows)} | {kind.summary} | {parameters} |"
         yield ""
 

@@ -178,12 +178,13 @@ class Plant:
 
     def _current(self) -> float:
         """Current through the thermoelectric with the actuators as they are now, A; the bridge answers in < 1 ms."""
-        applicator, faults = self._applicator, self.disturbances
+        faults = self.disturbances
+        if not (self.relay_closed if faults.quiet else self._conducts()):
+            return 0.0
+        applicator = self._applicator
         limit = applicator.parameters.drive_max_a
         asked = min(max(self.drive_a, -limit), limit)
         if faults.quiet:
-            return applicator.deliverable(asked) if self.relay_closed else 0.0
-        if not self._conducts():
-            return 0.0
+            return applicator.deliverable(asked)
         asked = asked * (1.0 - faults.drive_loss) if faults.drive_stuck_a is None else faults.drive_stuck_a
         return applicator.deliverable(-asked if faults.drive_reversed else asked, faults.supply_v)

@@ -222,8 +222,32 @@ def test_a_fault_that_is_spent_lets_everything_pass(bench: Any) -> None:
     assert bench.simulator.faults.fired("loss_to_wand") == 2
 
 
+def test_what_sends_by_itself_stops_at_its_count_though_nobody_looks_for_long(bench: Any) -> None:
+    line = bench.simulator.line("memory", Mirror())
+    bench.simulator.faults.inject(injection("garbage_flood", {"bytes_s": 1000}, count=3))
+    bench.run(0.9)
+    assert len(line.silence()) == 30
+    assert bench.simulator.faults.fired("garbage_flood") == 3
+    bench.simulator.faults.inject(injection("reboot", count=3))
+    bench.run(0.1)
+    assert bench.simulator.truth()["boot_id"] == 4
+
+
+def test_bytes_that_vanish_do_not_keep_a_half_request_alive(bench: Any) -> None:
+    line = bench.simulator.line("memory", RtuSlave(bench.firmware))
+    line.feed(host.rtu(host.GOOD)[:5])
+    bench.simulator.faults.inject(injection("loss_to_wand"))
+    bench.run(0.015)
+    assert line.feed(b"\1") == b""
+    assert line.patience_s == pytest.approx(0.005)
+    bench.run(0.006)
+    line.silence()
+    assert bench.firmware.bad_frames == 1
+
+
 def test_a_closed_line_is_forgotten(bench: Any) -> None:
     line = bench.simulator.line("memory", Mirror())
+    line.close()
     line.close()
     number = bench.simulator.faults.inject(injection("garbage_flood"))
     bench.run(0.1)

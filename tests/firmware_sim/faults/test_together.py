@@ -60,6 +60,19 @@ def test_a_hung_wand_keeps_its_outputs_until_the_relay_timer_acts(bench: Any, re
     assert bench.simulator.truth()["trip"] in {"watchdog", "lease_expired"}
 
 
+def test_a_watchdog_that_works_ends_a_hang_with_all_outputs_off(bench: Any) -> None:
+    bench.run(0.3, cooling=True)
+    bench.simulator.faults.inject(injection("hung", {"relay_timer": "dead", "watchdog": "works", "watchdog_s": 0.8}))
+    bench.run(0.78)
+    assert bench.simulator.truth()["drive_a"] == 4.0
+    bench.run(0.04)
+    truth = bench.simulator.truth()
+    assert (truth["drive_a"], truth["boot_id"], truth["trip"]) == (0.0, 2, "watchdog")
+    assert bench.simulator.faults.active() == []
+    bench.run(0.1)
+    assert bench.host.status().sequence > 4
+
+
 def test_a_wand_without_power_boots_when_it_has_it_again(bench: Any) -> None:
     bench.run(0.3, cooling=True)
     bench.simulator.faults.inject(injection("power_cut", duration_s=0.5))
