@@ -125,7 +125,7 @@ def test_all_lines_lead_to_one_wand(tmp_path: Any) -> None:
             assert status[22] == modbus_host.TOKEN
 
 
-def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for() -> None:
+def test_a_fault_injected_while_it_runs_is_on_the_line_it_is_meant_for() -> None:
     lines = (
         "--serial-tcp",
         "127.0.0.1:0",
@@ -136,17 +136,10 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         "--control",
         "127.0.0.1:0",
     )
-    with serving(*lines) as (_, where):
-        control = socket.create_connection(address(where["control"]), timeout=3)
-        replies = control.makefile()
-
-        def say(line: str) -> Any:
-            control.sendall(line.encode() + b"\n")
-            return json.loads(replies.readline())
-
+    with serving(*lines) as (_, where), closing(ControlClient(where["control"])) as control:
         descriptor = os.open(where["modbus_rtu"], os.O_RDWR | os.O_NOCTTY)
         try:
-            assert say("inject wrong_replies line=modbus_rtu wrong=unit count=1") == {"ok": True, "id": 1}
+            assert control.inject("wrong_replies", line="modbus_rtu", wrong="unit", count=1) == 1
             for unit in (0, 1):
                 os.write(descriptor, modbus_host.rtu(modbus_host.GOOD))
                 reply = b""
@@ -156,20 +149,19 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
                 assert reply[0] == unit
         finally:
             os.close(descriptor)
-        assert say("inject loss_to_host line=modbus_tcp")["ok"]
+        assert control.inject("loss_to_host", line="modbus_tcp") == 2
         with socket.create_connection(address(where["modbus_tcp"]), timeout=0.05) as host:
             host.sendall(modbus_host.mbap(modbus_host.GOOD))
             until = time.monotonic() + 3.0
-            while not say("get faults")["faults"][0]["fired"] and time.monotonic() < until:
+            while not control.faults()["active"][0]["fired"] and time.monotonic() < until:
                 time.sleep(0.01)
             with pytest.raises(TimeoutError):
                 host.recv(1)
         with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
             assert ask(host, encode_frame(Frame(3, 1, b""))).type == 0x83
-        (lost,) = say("get faults")["faults"]
+        (lost,) = control.faults()["active"]
         assert (lost["id"], lost["name"], lost["fired"]) == (2, "loss_to_host", 1)
-        assert say("clear")["faults"] == []
-        control.close()
+        assert control.clear()["active"] == []
 
 
 def test_a_wand_may_be_broken_from_the_start() -> None:

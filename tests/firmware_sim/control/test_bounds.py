@@ -22,6 +22,12 @@ async def ends(reader: asyncio.StreamReader) -> bool:
     return True
 
 
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -63,7 +69,7 @@ async def test_one_connection_carries_many_requests_and_pipelines(served: Any):
         writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     writer.write(b"GET /hand HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert [(await read_answer(reader)).json["contact"] for _ in range(3)] == [True, False, False]
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_connection_too_many_is_told_so(served: Any, monkeypatch: Any):
@@ -73,8 +79,7 @@ async def test_a_connection_too_many_is_told_so(served: Any, monkeypatch: Any):
     assert (await read_answer(reader)).status == 200
     answer = await served.ask("GET", "/hand")
     assert (answer.status, "1 connections" in answer.json["error"]) == (503, True)
-    writer.close()
-    await writer.wait_closed()
+    await hang_up(writer)
     for _ in range(50):
         if (await served.ask("GET", "/hand")).status == 200:
             return
@@ -90,7 +95,7 @@ async def test_a_connection_that_asks_nothing_is_closed(bench: Any, monkeypatch:
         reader, writer = await asyncio.open_connection(control.address.host, control.address.port)
         writer.write(said)
         assert await ends(reader)
-        writer.close()
+        await hang_up(writer)
 
 
 async def test_the_server_ends_with_clients_connected(bench: Any):
@@ -99,7 +104,7 @@ async def test_the_server_ends_with_clients_connected(bench: Any):
         writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await read_answer(reader)).status == 200
     assert await ends(reader)
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_port_that_is_taken_is_one_sentence(served: Any, bench: Any):
