@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from cryodevice.bioheat import ZONES
 from cryodevice.errors import CryodeviceError
 from cryodevice.wire.codes import Refusal
 from firmware_sim.control.fields import Body, Choice, Maybe, Number, OneOfMany, Switch, Values, Whole, fields_of
@@ -12,7 +13,7 @@ from firmware_sim.endpoints.pacer import FASTEST, SLOWEST, Pacer
 from firmware_sim.faults import CATALOGUE, FaultError, injection
 from firmware_sim.faults.listing import as_json
 from firmware_sim.firmware import BootCause, Quirks
-from firmware_sim.plant import Disturbances, Plant
+from firmware_sim.plant import Disturbances
 from firmware_sim.simulator import Simulator
 
 LONGEST_STEP_S: Final = 600.0
@@ -38,7 +39,7 @@ HAND = Body(
     "hand",
     {
         "contact": Switch(),
-        "zone": Choice(tuple(Plant().truth().contact_s)),
+        "zone": Choice(tuple(ZONES)),
         "conductance_w_m2k": Number(0.0, 1e5),
         **dict.fromkeys(("trigger", "estop", "tip", "motion"), Switch()),
     },
