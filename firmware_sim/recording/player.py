@@ -112,7 +112,7 @@ class Player(Slave):
             return
         request = talk[at]
         for unsent, after in pairwise(talk[self.played + self.left_out : at + 1]):
-            self._matcher.repeat(unsent.data, unsent.heard, -1, after.t_s - unsent.t_s)
+            self._matcher.repeat(unsent.data, unsent.heard, -1, after.wand_s - unsent.wand_s)
         self.left_out = at - self.played
         self.played += 1
         self._answer(request, frame)

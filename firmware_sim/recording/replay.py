@@ -15,7 +15,7 @@ from firmware_sim.recording.match import Mode
 from firmware_sim.recording.player import Player
 from firmware_sim.recording.tape import Tape
 
-LINGER_S: Final = 1.0
+LINGER_S: Final = 0.5
 """So long after the last reply one more request still fails the play; then the port goes away."""
 _LOOK_S: Final = 0.05
 

@@ -23,12 +23,14 @@ class Request:
     Args:
         data: The frame.
         t_s: When it came, as recorded.
+        wand_s: The same in the wand's time.
         at: Line of the file.
         replies: Delay after the frame in seconds, and bytes.
     """
 
     data: bytes
     t_s: float
+    wand_s: float
     at: int
     replies: list[tuple[float, bytes]] = field(default_factory=list)
 
@@ -99,6 +101,6 @@ def _asks(entry: Entry) -> bool:
 
 def _add(talk: list[Request], entry: Entry) -> None:
     if _asks(entry):
-        talk.append(Request(entry.data, entry.t_s, entry.at))
+        talk.append(Request(entry.data, entry.t_s, entry.wand_s, entry.at))
     elif entry.to == "host" and talk:
         talk[-1].replies.append((max(0.0, entry.t_s - talk[-1].t_s), entry.data))

@@ -14,9 +14,9 @@ def ask(kind, number=1):
 
 IDENTIFY, STATUS = ask(1), ask(3)
 TALK = (
-    Request(IDENTIFY, 0.0, 2, [(0.01, b"aa\0"), (0.03, b"bb\0")]),
-    Request(STATUS, 1.0, 5, []),
-    Request(STATUS, 2.0, 6, [(0.5, b"cc\0")]),
+    Request(IDENTIFY, 0.0, 0.0, 2, [(0.01, b"aa\0"), (0.03, b"bb\0")]),
+    Request(STATUS, 1.0, 1.0, 5, []),
+    Request(STATUS, 2.0, 2.0, 6, [(0.5, b"cc\0")]),
 )
 
 
@@ -92,7 +92,7 @@ def test_a_connection_that_was_not_recorded_has_nothing_to_play():
 
 def test_rtu_frames_are_as_long_as_the_recorded_ones_or_end_in_silence():
     first, second = with_crc(b"\x01\x03\x00\x00\x00\x01"), with_crc(b"\x01\x2b\x0e\x01\x00")
-    talk = (Request(first, 0.0, 2, [(0.0, b"one")]), Request(second, 1.0, 4, [(0.0, b"two")]))
+    talk = (Request(first, 0.0, 0.0, 2, [(0.0, b"one")]), Request(second, 1.0, 1.0, 4, [(0.0, b"two")]))
     host = Host(talk, "rtu")
     assert host.say(first + second[:3]) == b"one"
     assert host.say(second[3:]) == b"two"
@@ -104,7 +104,7 @@ def test_rtu_frames_are_as_long_as_the_recorded_ones_or_end_in_silence():
 
 
 def test_in_orders_polls_may_be_fewer_or_more_and_nothing_else():
-    talk = tuple(Request(ask(kind), 0.0, at, [(0.0, bytes((at,)))]) for at, kind in enumerate((1, 3, 3, 3, 1, 3)))
+    talk = tuple(Request(ask(kind), 0.0, 0.0, at, [(0.0, bytes((at,)))]) for at, kind in enumerate((1, 3, 3, 3, 1, 3)))
     host = Host(talk, mode="orders")
     assert b"".join(host.say(ask(kind)) for kind in (1, 3, 1, 3)) == bytes((0, 1, 4, 5))
     assert (host.player.played, host.player.left_out, host.player.over) == (4, 2, True)
