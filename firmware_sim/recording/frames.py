@@ -1,8 +1,9 @@
-"""Where one frame of a byte stream ends, by what is spoken on the line. Keeps bytes; understands none of them."""
+"""Where one frame of a byte stream ends, by what is spoken on the line. Keeps bytes; judges none of them."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from firmware_sim.endpoints.modbus_rtu import good, request_length
 from firmware_sim.faults.line import Protocol
 
 LONGEST: Final = 4096
@@ -23,9 +24,10 @@ def _tcp(data: bytes) -> int:
     return end if len(data) >= end else 0
 
 
-def _rtu(_: bytes) -> int:
-    """Only silence ends a frame."""
-    return 0
+def _rtu(data: bytes) -> int:
+    """The function of a request tells how long it is; a frame that is not good then, and a reply, ends with silence."""
+    end = request_length(data, 0) or 0
+    return end if end and good(data[:end]) else 0
 
 
 _ENDS: Final[Mapping[Protocol, Callable[[bytes], int]]] = {"serial": _serial, "tcp": _tcp, "rtu": _rtu}

@@ -3,8 +3,8 @@
 ``bytes``: every byte is the same; the reply is the recorded one. ``frames``: the number of the frame (serial sequence,
 Modbus transaction) is the host's affair; the reply carries the host's. ``orders``: so are the number, echo and token of
 an order; replies show the host's own number and token, a lease counted from the status that the host named, and as many
-orders as the host has sent. It may poll, which drives nothing, more or less often than was recorded: the wand's time is
-then that much later or earlier.
+orders as the host has sent. It may poll, which drives nothing, more or less often than was recorded. The wand's time
+goes on with the host's: a status tells the sequence and uptime that this wand would have now.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +24,7 @@ MODES: Final[Mapping[Mode, str]] = {
 }
 
 _WORD: Final = 2
+_ROUNDING_S: Final = 1e-6
 _NUMBER, _MODE, _LEASE, _ECHO, _TOKEN, _KEY = (
     2 * (FIELDS[name].address - ORDER_BASE)
     for name in ("order_number", "mode", "lease_ms", "echo", "order_token", "reset_key")
@@ -51,7 +52,7 @@ class Matcher:
         self._numbers: dict[int, int] = {}
         self._orders: dict[int, int] = {}
         self._tokens: dict[int, int] = {}
-        self._echo_late_ms = self._more_orders = self._more_ticks = 0
+        self._echo_later = self._more_orders = self._more_ticks = 0
 
     def same(self, recorded: bytes, live: bytes) -> bool:
         """Whether the host asks what was recorded."""
@@ -67,8 +68,7 @@ class Matcher:
         if self._mode == "orders" and at is not None:
             for words, offset in ((self._orders, _NUMBER), (self._tokens, _TOKEN)):
                 words[_word(then.body, at + offset)] = _word(now.body, at + offset)
-            late = _word(now.body, at + _ECHO) - self._more_ticks - _word(then.body, at + _ECHO)
-            self._echo_late_ms = ((late + 0x8000) % 0x10000 - 0x8000) * TICK_MS
+            self._echo_later = _word(now.body, at + _ECHO) - _word(then.body, at + _ECHO)
 
     def polls(self, recorded: bytes) -> bool:
         """Whether a request drives nothing, so that a host may repeat it more or fewer times than was recorded."""
@@ -78,13 +78,12 @@ class Matcher:
         at = order_at(self._protocol, asked.body)
         return at is None or not any(_word(asked.body, at + offset) for offset in (_MODE, _LEASE, _KEY))
 
-    def repeat(self, recorded: bytes, replies: Iterable[bytes], times: int, lasted_s: float) -> None:
-        """The host has repeated this request more often than recorded (``times`` 1), or less often (-1).
+    def at(self, then_s: float, now_s: float) -> None:
+        """Replies recorded at ``then_s`` of the wand's time are given at ``now_s``."""
+        self._more_ticks = _ticks(now_s) - _ticks(then_s)
 
-        What it did not send is not counted, and the time until the next request has not passed for this wand; what it
-        sent more is counted, and the time has passed.
-        """
-        self._more_ticks += times * round(lasted_s * 1000 / TICK_MS)
+    def repeat(self, recorded: bytes, replies: Iterable[bytes], times: int) -> None:
+        """The host has sent this request more often than recorded (``times`` 1), or less often (-1)."""
         asked = opened(self._protocol, recorded)
         if asked is not None and order_at(self._protocol, asked.body) is not None:
             told = [opened(self._protocol, reply) for reply in replies]
@@ -126,6 +125,7 @@ class Matcher:
         if self._mode != "orders" or at is None:
             return body
         then = {offset: _word(body, at + offset) for offset in _SHOWN}
+        later_ms = ((self._echo_later - self._more_ticks + 0x8000) % 0x10000 - 0x8000) * TICK_MS
         left_ms, high = then[_LEASE_LEFT], then[_UPTIME]
         uptime_ms = (high << 16 | then[_UPTIME + _WORD]) + self._more_ticks * TICK_MS
         now = {
@@ -135,7 +135,7 @@ class Matcher:
             _NUMBER_SHOWN: self._orders.get(then[_NUMBER_SHOWN], then[_NUMBER_SHOWN]),
             _TOKEN_SHOWN: self._tokens.get(then[_TOKEN_SHOWN], then[_TOKEN_SHOWN]),
             _EPOCH: then[_EPOCH] + self._more_orders,
-            _LEASE_LEFT: left_ms and min(max(left_ms + self._echo_late_ms, 1), 0xFFFF),
+            _LEASE_LEFT: left_ms and min(max(left_ms + later_ms, 1), 0xFFFF),
         }
         told = bytearray(body)
         for offset, word in now.items():
@@ -152,6 +152,11 @@ class Matcher:
             for offset in (_NUMBER, _ECHO, _TOKEN):
                 body[at + offset : at + offset + _WORD] = bytes(_WORD)
         return bytes(body)
+
+
+def _ticks(wand_s: float) -> int:
+    """Firmware ticks that are over at a time of the wand."""
+    return int((wand_s + _ROUNDING_S) * 1000 / TICK_MS)
 
 
 def _word(data: bytes, at: int) -> int:

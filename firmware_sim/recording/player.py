@@ -5,16 +5,16 @@ Real seconds are an argument. What it says of a request that was never recorded 
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.faults.line import Protocol
+from firmware_sim.recording.course import Course
 from firmware_sim.recording.frames import Frames
 from firmware_sim.recording.match import Matcher, Mode
 from firmware_sim.recording.tape import Request
 
 _GAP_S = 0.02
-"""A silence that ends a frame of Modbus RTU that is not as long as the recorded one."""
+"""A silence that ends a frame of Modbus RTU that does not tell its length."""
 _SOONEST_S = 0.0005
 
 
@@ -48,7 +48,7 @@ class Player(Slave):
     ) -> None:
         self.protocol = protocol
         self._take_up = take_up
-        self._talk: Sequence[Request] | None = None
+        self._course: Course | None = None
         self._clock = clock
         self._told = told
         self._where = where
@@ -56,7 +56,8 @@ class Player(Slave):
         self._frames = Frames(protocol)
         self._matcher = Matcher(protocol, mode)
         self._due: deque[tuple[float, bytes]] = deque()
-        self._fed_s = self._asked_s = 0.0
+        self._fed_s = 0.0
+        self._ahead_s: float | None = None
         self._failed = False
         self.played = 0
         self.left_out = 0
@@ -65,7 +66,7 @@ class Player(Slave):
     @property
     def over(self) -> bool:
         """Whether all has been asked, and answered."""
-        return self.played + self.left_out == len(self._talk or ()) and not self._due
+        return (self._course is None or self._course.next is None) and not self._due
 
     @property
     def patience_s(self) -> float | None:
@@ -78,12 +79,12 @@ class Player(Slave):
     def feed(self, data: bytes) -> bytes:
         """Bytes have come from the host; returns those for it now."""
         self._fed_s = self._clock()
-        if self._talk is None:
-            self._talk = self._take_up()
+        if self._course is None:
+            self._course = Course(self._take_up(), self._matcher)
         for frame in self._frames.feed(data):
             self._take(frame)
-        while self.protocol == "rtu" and (length := self._expected()) and len(self._frames.pending) >= length:
-            self._take(self._frames.take(length))
+        while (expected := self._course.next) and self._frames.pending.startswith(expected.data):
+            self._take(self._frames.take(len(expected.data)))
         return self._arrived()
 
     def silence(self) -> bytes:
@@ -93,42 +94,31 @@ class Player(Slave):
                 self._take(frame)
         return self._arrived()
 
-    def _expected(self) -> int:
-        """Bytes of the request that comes next; 0 when none does."""
-        talk, at = self._talk or (), self.played + self.left_out
-        return len(talk[at].data) if at < len(talk) else 0
-
     def _take(self, frame: bytes) -> None:
-        if self._failed or (self.protocol == "serial" and frame == b"\0"):
+        course = self._course
+        if self._failed or course is None or (self.protocol == "serial" and frame == b"\0"):
             return
-        talk = self._talk or ()
-        at = self._find(talk, frame)
-        if at is None and self._again(talk, frame):
-            return
-        if at is None:
+        last = course.place
+        request = course.go(frame, self._fed_s)
+        if request is None:
             self._failed = True
             self._due.clear()
-            self._told(self._complaint(talk, frame))
+            self._told(self._complaint(course, frame))
             return
-        request = talk[at]
-        for unsent, after in pairwise(talk[self.played + self.left_out : at + 1]):
-            self._matcher.repeat(unsent.data, unsent.heard, -1, after.wand_s - unsent.wand_s)
-        self.left_out = at - self.played
-        self.played += 1
+        if course.place == last:
+            self.repeated += 1
+            self._matcher.repeat(request.data, request.heard, 1)
+        else:
+            self.played += 1
+            for unsent in course.talk[last + 1 : course.place]:
+                self.left_out += 1
+                self._matcher.repeat(unsent.data, unsent.heard, -1)
         self._answer(request, frame)
 
-    def _again(self, talk: Sequence[Request], frame: bytes) -> bool:
-        """Answer a poll that is repeated more often than was recorded as the last time; returns whether it is one."""
-        at = self.played + self.left_out - 1
-        if at < 0 or not self._matcher.same(talk[at].data, frame) or not self._matcher.polls(talk[at].data):
-            return False
-        self.repeated += 1
-        self._matcher.repeat(talk[at].data, talk[at].heard, 1, self._fed_s - self._asked_s)
-        self._answer(talk[at], frame)
-        return True
-
     def _answer(self, request: Request, frame: bytes) -> None:
-        self._asked_s = self._fed_s
+        if self._ahead_s is None:
+            self._ahead_s = request.wand_s - self._fed_s
+        self._matcher.at(request.wand_s, self._fed_s + self._ahead_s)
         self._matcher.answer(request.data, frame)
         for delay_s, data in request.replies:
             due_s = self._fed_s + (0.0 if self._fast else delay_s)
@@ -136,25 +126,12 @@ class Player(Slave):
             self._due.append((max(due_s, last_s), self._matcher.reply(data)))
         self._told(None)
 
-    def _find(self, talk: Sequence[Request], frame: bytes) -> int | None:
-        """Which recorded request this is: the next; where fewer polls are allowed, one after equal ones only."""
-        first = self.played + self.left_out
-        for at in range(first, len(talk)):
-            if self._matcher.same(talk[at].data, frame):
-                return at
-            repeats = first > 0 and self._matcher.same(talk[first - 1].data, talk[at].data)
-            if not repeats or not self._matcher.polls(talk[at].data):
-                return None
-        return None
-
-    def _complaint(self, talk: Sequence[Request], frame: bytes) -> str:
-        at = self.played + self.left_out
-        asked = f"the host asked {frame.hex(' ')}"
-        if at >= len(talk):
-            return f"{asked}, and the recording ends after {len(talk)} requests ({self._where})"
-        request = talk[at]
+    def _complaint(self, course: Course, frame: bytes) -> str:
+        asked, count, request = f"the host asked {frame.hex(' ')}", len(course.talk), course.next
+        if request is None:
+            return f"{asked}, and the recording ends after {count} requests ({self._where})"
         return (
-            f"{asked}, which was not recorded there: request {at + 1} of {len(talk)} is "
+            f"{asked}, which was not recorded there: request {course.place + 2} of {count} is "
             f"{request.data.hex(' ')} ({self._where}, line {request.at}, {request.t_s:.3f} s)"
         )
 

@@ -89,13 +89,14 @@ def test_what_an_order_asks_for_must_be_the_same_in_every_mode(protocol, field):
 def test_in_orders_time_and_orders_are_those_of_a_host_that_polls_less_or_more(protocol):
     ask, answer = FRAMES[protocol]
     stop, told = ask(THEN | {"mode": 0, "lease": 0}, 3), answer(status(5, 0x1111, 0), 3)
-    for times, lasted_s, sequence, uptime_ms, orders in (
-        (-1, 0.1, 1005, 65436, 0x1110),
-        (1, 0.06, 1013, 65596, 0x1112),
+    for times, now_s, sequence, uptime_ms, orders in (
+        (-1, 1.901, 1005, 65436, 0x1110),
+        (1, 2.065, 1013, 65596, 0x1112),
     ):
         matcher = Matcher(protocol, "orders")
         assert matcher.polls(stop)
-        matcher.repeat(stop, [told], times, lasted_s)
+        matcher.repeat(stop, [told], times)
+        matcher.at(2.0, now_s)
         shown = matcher.reply(answer(status(5, 0x1111, 0, 65536), 3))
         assert shown == answer(status(5, 0x1111, 0, uptime_ms, sequence, orders), 3)
         matcher.answer(ask(THEN, 3), ask(NOW | {"echo": 1000 + 5 * times}, 3))

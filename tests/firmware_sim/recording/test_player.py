@@ -103,23 +103,36 @@ def test_rtu_frames_are_as_long_as_the_recorded_ones_or_end_in_silence():
     assert f"the host asked {first[:4].hex(' ')}, which was not recorded" in host.told[0]
 
 
-def test_in_orders_polls_may_be_fewer_or_more_and_nothing_else():
-    talk = tuple(Request(ask(kind), 0.0, 0.0, at, [(0.0, bytes((at,)))]) for at, kind in enumerate((1, 3, 3, 3, 1, 3)))
-    host = Host(talk, mode="orders")
-    assert b"".join(host.say(ask(kind)) for kind in (1, 3, 1, 3)) == bytes((0, 1, 4, 5))
-    assert (host.player.played, host.player.left_out, host.player.over) == (4, 2, True)
-    host = Host(talk, mode="orders")
-    assert b"".join(host.say(ask(kind)) for kind in (1, 3, 3, 3, 3, 3, 1, 3, 3)) == bytes((0, 1, 2, 3, 3, 3, 4, 5, 5))
-    assert (host.player.played, host.player.repeated, host.player.over) == (6, 3, True)
-    host = Host(talk, mode="orders")
-    host.say(ask(3))
-    assert "request 1 of 6" in host.told[-1]
-    host = Host(talk, mode="orders")
-    host.say(ask(1))
-    host.say(ask(2))
-    assert "request 2 of 6" in host.told[-1]
-    host = Host(talk, mode="frames")
-    host.say(ask(1))
-    host.say(ask(3))
-    host.say(ask(1))
-    assert "request 3 of 6" in host.told[-1]
+POLLS = tuple(
+    Request(ask(kind), at / 10, at / 10, at, [(0.0, bytes((at,)))]) for at, kind in enumerate((1, 3, 3, 3, 3, 1, 3))
+)
+
+
+def polled(*asked):
+    """What a host hears that asks at times, in tenths of a second; and the host."""
+    host = Host(POLLS, mode="orders")
+    start, heard = host.now, b""
+    for tenths, kind in asked:
+        host.now = start + tenths / 10
+        heard += host.say(ask(kind))
+    return list(heard), host
+
+
+def test_in_orders_polls_are_answered_by_time_and_may_be_fewer_or_more():
+    heard, host = polled((0, 1), (1, 3), (4, 3), (4.5, 1), (4.6, 3))
+    assert heard == [0, 1, 4, 5, 6]
+    assert (host.player.played, host.player.left_out, host.player.repeated, host.player.over) == (5, 2, 0, True)
+    heard, host = polled((0, 1), (1, 3), (1.5, 3), (1.8, 3), (3.1, 3), (9, 3), (10, 3), (11, 1), (12, 3), (13, 3))
+    assert heard == [0, 1, 1, 2, 3, 4, 4, 5, 6, 6]
+    assert (host.player.played, host.player.left_out, host.player.repeated, host.player.over) == (7, 0, 3, True)
+
+
+def test_in_orders_nothing_else_may_differ():
+    heard, host = polled((0, 3))
+    assert (heard, "request 1 of 7" in host.told[-1]) == ([], True)
+    heard, host = polled((0, 1), (1, 3), (2, 2))
+    assert (heard, "request 3 of 7" in host.told[-1]) == ([0, 1], True)
+    host = Host(POLLS, mode="frames")
+    for kind in (1, 3, 1):
+        host.say(ask(kind))
+    assert "request 3 of 7" in host.told[-1]

@@ -131,7 +131,9 @@ async def test_another_session_is_played_too_where_orders_may_differ(tmp_path: A
     seen = await record(line, path)
     show, again = await play(line, path, "orders", token=0x7777, fast=True)
     assert (show.complaint, show.over) == ("", True)
-    assert again == seen
+    assert [told if isinstance(told, int) else told[:3] for told in again] == [
+        told if isinstance(told, int) else told[:3] for told in seen
+    ]
 
 
 async def test_another_token_is_refused_where_orders_must_be_the_same(tmp_path: Any):
