@@ -7,7 +7,7 @@ orders as the host has sent. It may poll, which drives nothing, more or less oft
 goes on with the host's: a status tells the sequence and uptime that this wand would have now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from cryodevice.wire.registers import FIELDS, ORDER_BASE, STATUS_BASE
@@ -58,8 +58,13 @@ class Matcher:
         """Whether the host asks what was recorded."""
         return recorded == live or (self._mode != "bytes" and self._key(recorded) == self._key(live))
 
-    def answer(self, recorded: bytes, live: bytes) -> None:
-        """The host has asked it: from now on replies speak of its numbers."""
+    def answer(self, recorded: bytes, live: bytes, replies: Sequence[bytes]) -> None:
+        """The host has asked it: from now on replies speak of its numbers.
+
+        Args:
+            recorded, live: The request, then and now.
+            replies: What was heard then; an order that was refused has set no lease.
+        """
         then, now = opened(self._protocol, recorded), opened(self._protocol, live)
         if self._mode == "bytes" or then is None or now is None:
             return
@@ -68,7 +73,8 @@ class Matcher:
         if self._mode == "orders" and at is not None:
             for words, offset in ((self._orders, _NUMBER), (self._tokens, _TOKEN)):
                 words[_word(then.body, at + offset)] = _word(now.body, at + offset)
-            self._echo_later = _word(now.body, at + _ECHO) - _word(then.body, at + _ECHO)
+            if not replies or self._accepted(replies):
+                self._echo_later = _word(now.body, at + _ECHO) - _word(then.body, at + _ECHO)
 
     def polls(self, recorded: bytes) -> bool:
         """Whether a request drives nothing, so that a host may repeat it more or fewer times than was recorded."""
@@ -82,13 +88,16 @@ class Matcher:
         """Replies recorded at ``then_s`` of the wand's time are given at ``now_s``."""
         self._more_ticks = _ticks(now_s) - _ticks(then_s)
 
-    def repeat(self, recorded: bytes, replies: Iterable[bytes], times: int) -> None:
+    def repeat(self, recorded: bytes, replies: Sequence[bytes], times: int) -> None:
         """The host has sent this request more often than recorded (``times`` 1), or less often (-1)."""
         asked = opened(self._protocol, recorded)
         if asked is not None and order_at(self._protocol, asked.body) is not None:
-            told = [opened(self._protocol, reply) for reply in replies]
-            done = any(one is not None and status_at(self._protocol, one.body) is not None for one in told)
-            self._more_orders += times * done
+            self._more_orders += times * self._accepted(replies)
+
+    def _accepted(self, replies: Sequence[bytes]) -> bool:
+        """Whether a status is among the replies."""
+        told = [opened(self._protocol, reply) for reply in replies]
+        return any(one is not None and status_at(self._protocol, one.body) is not None for one in told)
 
     def reply(self, recorded: bytes) -> bytes:
         """What the host hears instead of the recorded bytes; one with a broken frame in it stays as it is."""

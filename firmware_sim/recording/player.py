@@ -119,7 +119,7 @@ class Player(Slave):
         if self._ahead_s is None:
             self._ahead_s = request.wand_s - self._fed_s
         self._matcher.at(request.wand_s, self._fed_s + self._ahead_s)
-        self._matcher.answer(request.data, frame)
+        self._matcher.answer(request.data, frame, request.heard)
         for delay_s, data in request.replies:
             due_s = self._fed_s + (0.0 if self._fast else delay_s)
             last_s = self._due[-1][0] if self._due else due_s

@@ -14,6 +14,7 @@ TREATMENT = {
     "name": "gentle",
     "step": [{"zone": ZONE, "plate_degc": 20.0, "hold_s": 20.0, "rewarm_s": 5.0, "glide": True}],
 }
+ATTEMPTS = 6
 LINKS = {"serial": "serial", "serial-tcp": "tcp", "modbus-rtu": "modbus-rtu", "modbus-tcp": "modbus-tcp"}
 
 
@@ -62,10 +63,33 @@ def test_a_recorded_trip_locks_the_daemon_as_the_wand_did(link: str, tmp_path: P
         first = daemon.until_state("locked")["lockout"]
         time.sleep(1.0)
         control.close()
-    show, where = started(tmp_path, "replay", "replay", recording, *line, "--match", "orders")
-    with show, daemon_on(tmp_path, link, where, "second") as daemon:
-        begin(daemon)
-        again = daemon.until(lambda status: status["lockout"] is not None, 20, "a lockout")["lockout"]
-        assert show.running, show.said()
     assert first["cause"] == "wand_tripped"
-    assert again == first
+    for attempt in range(ATTEMPTS):
+        again, said = replayed(tmp_path, link, line, recording, f"replay-{attempt}")
+        if again is not None:
+            assert again == first
+            return
+        assert "which was not recorded there" in said or "the recording ends" in said
+    raise AssertionError(f"no daemon came to the trip; {said}")
+
+
+def replayed(
+    directory: Path, link: str, line: tuple[object, ...], recording: Path, name: str
+) -> tuple[dict[str, Any] | None, str]:
+    """The lockout of a daemon in front of the recording, or what the replay said of a daemon that did something else.
+
+    On a machine too busy to carry replies in time a daemon holds or stops, as it must; that was not recorded.
+    """
+    show, where = started(directory, name, "replay", recording, *line, "--match", "orders")
+    with show, daemon_on(directory, link, where, f"{name}-state") as daemon:
+        begun = over = False
+        while show.running and not over:
+            status = daemon.status()
+            if status and status["permit"] and not begun:
+                begun = daemon.ask({"ask": "start", "treatment": TREATMENT, "who": "tester"})["ok"]
+            over = bool(status) and status["lockout"] is not None
+            time.sleep(0.05)
+        if over:
+            return status["lockout"], ""
+        assert show.wait(5) == 1, show.said()
+        return None, show.said()

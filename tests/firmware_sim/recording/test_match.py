@@ -50,7 +50,7 @@ def test_the_same_bytes_are_the_same_and_answered_with_the_same(protocol, mode):
     matcher = Matcher(protocol, mode)
     request, reply = ask(THEN, 3), answer(status(5, 0x1111, 480), 3)
     assert matcher.same(request, request)
-    matcher.answer(request, request)
+    matcher.answer(request, request, [])
     assert matcher.reply(reply) == reply
     assert matcher.reply(reply + reply) == reply + reply
 
@@ -61,7 +61,7 @@ def test_frame_numbers_are_the_hosts_affair_but_in_bytes(protocol):
     then, now = ask(THEN, 3), ask(THEN, 77)
     assert [Matcher(protocol, mode).same(then, now) for mode in MODES] == [False, True, True]
     matcher = Matcher(protocol, "frames")
-    matcher.answer(then, now)
+    matcher.answer(then, now, [])
     assert matcher.reply(answer(status(5, 1, 1), 3)) == answer(status(5, 1, 1), 77)
     stray = answer(status(5, 1, 1), 200)
     assert matcher.reply(stray) == stray
@@ -73,7 +73,7 @@ def test_in_orders_the_hosts_own_numbers_are_shown_and_the_lease_counts_from_its
     then, now = ask(THEN, 3), ask(NOW, 4)
     assert [Matcher(protocol, mode).same(then, now) for mode in MODES] == [False, False, True]
     matcher = Matcher(protocol, "orders")
-    matcher.answer(then, now)
+    matcher.answer(then, now, [])
     assert matcher.reply(answer(status(5, 0x1111, 420), 3)) == answer(status(900, 0x2222, 480), 4 if then != now else 3)
     assert matcher.reply(answer(status(4, 0, 0), 3)) == answer(status(4, 0, 0), 4)
 
@@ -83,6 +83,18 @@ def test_in_orders_the_hosts_own_numbers_are_shown_and_the_lease_counts_from_its
 def test_what_an_order_asks_for_must_be_the_same_in_every_mode(protocol, field):
     ask, _ = FRAMES[protocol]
     assert not any(Matcher(protocol, mode).same(ask(THEN, 3), ask(THEN | {field: 2}, 3)) for mode in MODES)
+
+
+@pytest.mark.parametrize("protocol", FRAMES)
+def test_in_orders_a_refused_order_sets_no_lease(protocol):
+    ask, answer = FRAMES[protocol]
+    matcher, told = Matcher(protocol, "orders"), answer(status(5, 0x1111, 420), 3)
+    matcher.answer(ask(THEN, 3), ask(NOW, 3), [told])
+    before = matcher.reply(told)
+    matcher.answer(ask(THEN | {"echo": 1002}, 3), ask(NOW | {"echo": 1008}, 3), [b"refused"])
+    assert matcher.reply(told) == before
+    matcher.answer(ask(THEN | {"echo": 1002}, 3), ask(NOW | {"echo": 1008}, 3), [told])
+    assert matcher.reply(told) != before
 
 
 @pytest.mark.parametrize("protocol", FRAMES)
@@ -99,7 +111,7 @@ def test_in_orders_time_and_orders_are_those_of_a_host_that_polls_less_or_more(p
         matcher.at(2.0, now_s)
         shown = matcher.reply(answer(status(5, 0x1111, 0, 65536), 3))
         assert shown == answer(status(5, 0x1111, 0, uptime_ms, sequence, orders), 3)
-        matcher.answer(ask(THEN, 3), ask(NOW | {"echo": 1000 + 5 * times}, 3))
+        matcher.answer(ask(THEN, 3), ask(NOW | {"echo": 1000 + 5 * times}, 3), [])
         late_ms = 20 * (5 * times - (-5 if times < 0 else 3))
         shown = matcher.reply(answer(status(5, 0x1111, 400, 65536), 3))
         assert shown == answer(status(900, 0x2222, 400 + late_ms, uptime_ms, sequence, orders), 3)
@@ -123,7 +135,7 @@ def test_another_kind_of_request_and_a_bad_frame_are_not_the_same(mode):
     assert matcher.same(bad, bad)
     assert not matcher.same(bad, serial(1, 3))
     assert not Matcher("tcp", mode).same(b"\0\1\0", b"\0\2\0")
-    matcher.answer(bad, bad)
+    matcher.answer(bad, bad, [])
     assert matcher.reply(b"\x55\x55\0half") == b"\x55\x55\0half"
 
 
