@@ -62,7 +62,8 @@ class Matcher:
         """The host has asked it: from now on replies speak of its numbers.
 
         Args:
-            recorded, live: The request, then and now.
+            recorded: The request then.
+            live: The same now.
             replies: What was heard then; an order that was refused has set no lease.
         """
         then, now = opened(self._protocol, recorded), opened(self._protocol, live)
