@@ -1,6 +1,6 @@
 """The wand and the skin under it as one thing that time acts on. Decides nothing: firmware writes the actuators.
 
-Tests and the control socket write the hand, the room and the disturbances; nothing moves but by ``advance``.
+Tests and the control write the hand, the room and the disturbances; nothing moves but by ``advance``.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _ROUNDING_S = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What really is, for tests and the control socket; no part of the wire.
+    """What really is, for tests and the control; no part of the wire.
 
     Attributes:
         plate_degc, sink_degc, ambient_degc: Temperatures, degC.
