@@ -1,7 +1,7 @@
 """What cold has really done to one zone: seconds and degree-seconds of its true surface. No limits, no estimate."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 DT_S: Final = 0.01
 """Sub-step of the whole plant, seconds."""
@@ -41,8 +41,7 @@ class Dose:
                     self.below_4_steps += 1
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneTruth:
+class ZoneTruth(NamedTuple):
     """One zone as it really is, for tests and the control port.
 
     Attributes:
