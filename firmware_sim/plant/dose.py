@@ -15,7 +15,7 @@ class Dose:
 
     Attributes:
         lowest_degc: Lowest surface so far, degC.
-        contact_steps: Sub-steps with the plate on the zone.
+        contact_steps: Sub-steps of all contacts that are over.
         below_15_steps, below_10_steps, below_4_steps: Sub-steps with the surface below 15, 10, 4 degC.
         d10_degc_steps: Sum of ``10 - surface`` over the sub-steps below 10 degC.
         ice_steps: Sub-steps with ice in the zone.
@@ -28,17 +28,6 @@ class Dose:
     below_4_steps: int = 0
     d10_degc_steps: float = 0.0
     ice_steps: int = 0
-
-    def add(self, surface_degc: float) -> None:
-        """Count one sub-step by the surface at its end; may be left out where that is neither coldest nor cold."""
-        self.lowest_degc = min(self.lowest_degc, surface_degc)
-        if surface_degc < WARMEST_COUNTED_DEGC:
-            self.below_15_steps += 1
-            if surface_degc < 10.0:
-                self.below_10_steps += 1
-                self.d10_degc_steps += 10.0 - surface_degc
-                if surface_degc < 4.0:
-                    self.below_4_steps += 1
 
 
 class ZoneTruth(NamedTuple):
@@ -67,11 +56,11 @@ class ZoneTruth(NamedTuple):
     ice_s: float
 
 
-def told(dose: Dose, surface_degc: float, flow: float, ice_mm: float) -> ZoneTruth:
+def told(dose: Dose, contact_s: float, surface_degc: float, flow: float, ice_mm: float) -> ZoneTruth:
     """The sums in seconds."""
     return ZoneTruth(
         surface_degc=surface_degc,
-        contact_s=dose.contact_steps * DT_S,
+        contact_s=contact_s,
         below_15_s=dose.below_15_steps * DT_S,
         below_10_s=dose.below_10_steps * DT_S,
         below_4_s=dose.below_4_steps * DT_S,

@@ -12,7 +12,7 @@ from typing import Final
 from cryodevice.bioheat import Tissue
 from cryodevice.errors import QuantityError
 from firmware_sim.plant.body import body_of
-from firmware_sim.plant.dose import DT_S, ZoneTruth
+from firmware_sim.plant.dose import ZoneTruth
 from firmware_sim.plant.individual import Individual
 from firmware_sim.plant.vessels import TYPICAL, Vessels
 from firmware_sim.plant.zone import Zone
@@ -137,7 +137,7 @@ class SkinUnderWand:
 
     def contact_s(self) -> dict[str, float]:
         """Seconds of contact so far by zone."""
-        return {name: skin.dose.contact_steps * DT_S for name, skin in self._zones.items()}
+        return {name: skin.contact_s() for name, skin in self._zones.items()}
 
     def zones(self) -> dict[str, ZoneTruth]:
         """What has been done to each zone, and how it is now."""

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import erfcx
 
 from cryodevice.bioheat import CHEEK, Grid, Layer, Tissue, exact_step, face
-from firmware_sim.plant.body import BLOCK, Body
+from firmware_sim.plant.body import BLOCK, SURFACE, Body
 from firmware_sim.plant.dose import DT_S
 from firmware_sim.plant.tissue import SkinUnderWand
 from firmware_sim.plant.vessels import AT_ONCE, Vessels
@@ -256,7 +256,7 @@ def osczevski(fat_mm: float) -> tuple[float, float]:
     tissue = face(fat_mm=fat_mm)
     body, film = Body(tissue), 30.0
     state, _ = body.at_rest(film, -10.0, Vessels())
-    surface = float(state[body.surface])
+    surface = float(state[SURFACE])
     return surface, (tissue.deep_degc - surface) / (film * (surface + 10.0))
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from cryodevice.bioheat import ZONES, Layer, Tissue
 from cryodevice.errors import QuantityError
-from firmware_sim.plant.tissue import DT_S, SkinUnderWand
+from firmware_sim.plant.dose import DT_S
+from firmware_sim.plant.tissue import SkinUnderWand
 
 ROOM = 24.0
 

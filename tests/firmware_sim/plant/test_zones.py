@@ -6,6 +6,7 @@ import pytest
 
 from cryodevice.bioheat import CHEEK
 from cryodevice.errors import QuantityError
+from firmware_sim.plant.body import DERMIS
 from firmware_sim.plant.dose import DT_S
 from firmware_sim.plant.tissue import SkinUnderWand
 from firmware_sim.plant.vessels import AT_ONCE, Vessels
@@ -46,7 +47,7 @@ def test_cooling_and_rewarming_make_a_loop_and_vessels_without_memory_make_none(
             place(skin, "skin", contact=contact)
             for _ in range(3000):
                 run(skin, 0.2)
-                dermis = round(float(skin._here._state[skin._here.body.dermis]))
+                dermis = round(float(skin._here._state[DERMIS]))
                 flow_at.setdefault((contact, dermis), skin.zones()["skin"].flow)
         loop = [flow_at[True, degc] - flow_at[False, degc] for degc in (20, 24, 28)]
         if apart > 0.1:
