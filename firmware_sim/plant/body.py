@@ -17,6 +17,8 @@ LEVELS: Final = 16
 """Blood flow is rounded to 1/16 of that at rest, so that each film needs 17 matrices at most."""
 BLOCK: Final = 20
 """Sub-steps between two looks at the vessels, and in one stride of a zone in air."""
+PIECE: Final = 5
+"""Sub-steps in a short stride, of which a block has four."""
 ENVIRONMENT: Final = -5
 SURFACE: Final = -3
 FLUX: Final = -2

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from cryodevice.bioheat.grid import Array
-from firmware_sim.plant.body import BLOCK, DERMIS, ENVIRONMENT, FLUX, LEVELS, SURFACE, Body
+from firmware_sim.plant.body import BLOCK, DERMIS, ENVIRONMENT, FLUX, LEVELS, PIECE, SURFACE, Body
 from firmware_sim.plant.dose import DT_S, WARMEST_COUNTED_DEGC, Dose, ZoneTruth, told
 from firmware_sim.plant.ice import Ice
 from firmware_sim.plant.vessels import Vessels
@@ -122,24 +122,23 @@ class Zone:
             return
         self._peeked = None
         while self.at < end:
-            if self._can_stride():
-                self._stride()
-            else:
-                self.step(self._state.item(ENVIRONMENT))
+            self._go_on(end)
 
     def settle(self, now: int) -> None:
         """Go on to ``now`` itself."""
         self.catch_up(now)
         self._peeked = None
         while self.at < now:
-            self.step(self._state.item(ENVIRONMENT))
+            self._go_on(now)
 
     def seen(self, now: int) -> "Zone":
         """This zone at ``now``, to be looked at: another one, if this one stands at the end of a block before."""
         self.catch_up(now)
         if self.at == now:
             return self
-        if self._peeked is None or self._peeked.at > now:
+        peeked = self._peeked
+        # Only what stands at the end of a piece is taken further: a look between leaves no trace in the last bit.
+        if peeked is None or peeked.at > now or (peeked.at < now and peeked.at % PIECE):
             self._peeked = self._copy()
         self._peeked.settle(now)
         return self._peeked
@@ -177,21 +176,30 @@ class Zone:
         return (
             self._ice is None
             and not self.touched
-            and self.at % BLOCK == 0
             and self.surface_degc > _STRIDE_ABOVE_DEGC
             and self._state.item(ENVIRONMENT) > self.nucleates_degc
         )
 
-    def _stride(self) -> None:
-        """A whole block at once, in air."""
+    def _go_on(self, end: int) -> None:
+        """The longest stride that ends by ``end``: a block, a piece of one, or a sub-step."""
+        at = self.at
+        for count in (BLOCK, PIECE):
+            if at % count == 0 and at + count <= end and self._can_stride():
+                self._stride(count)
+                return
+        self.step(self._state.item(ENVIRONMENT))
+
+    def _stride(self, count: int) -> None:
+        """Several sub-steps at once, in air."""
         state, new, body = self._state, self._spare, self.body
-        body.step(self._level, self._film, BLOCK).dot(state, new)
+        body.step(self._level, self._film, count).dot(state, new)
         self._state, self._spare = new, state
         self.surface_degc = surface = new.item(SURFACE)
         if surface < self._counts_below:
             self._count(surface)
-        self.at += BLOCK
-        self._look_at_vessels()
+        self.at += count
+        if not self.at % BLOCK:
+            self._look_at_vessels()
 
     def _step_with_ice(self, ice: Ice, environment_degc: float) -> float:
         state, body = self._state, self.body

@@ -50,7 +50,7 @@ def blow(skin: SkinUnderWand, seconds: float) -> None:
     """Air over the skin for long, in the strides of a zone that nobody watches."""
     zone = skin._zones[ZONE]
     for _ in range(round(seconds / DT_S / BLOCK)):
-        zone._stride()
+        zone._stride(BLOCK)
 
 
 # -- closed forms (3.2) ----------------------------------------------------------------------------------------------
