@@ -139,9 +139,9 @@ class Zone:
         peeked = self._peeked
         # Only what stands at the end of a piece is taken further: a look between leaves no trace in the last bit.
         if peeked is None or peeked.at > now or (peeked.at < now and peeked.at % PIECE):
-            self._peeked = self._copy()
-        self._peeked.settle(now)
-        return self._peeked
+            peeked = self._peeked = self._copy()
+        peeked.settle(now)
+        return peeked
 
     def at_depth(self, depth_m: float) -> float:
         """Temperature ``depth_m`` below the surface, degC."""
