@@ -26,6 +26,8 @@ from firmware_sim.endpoints.pty_port import PtyPort
 from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
+from firmware_sim.faults import FaultError, Injection, injection_from_words
+from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.simulator import Simulator
 
@@ -36,6 +38,9 @@ _PARENT_POLL_S = 0.2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
+    if options.command == "faults":
+        _print(json.dumps(as_json(), indent=2) if options.json else as_markdown() if options.markdown else as_text())
+        return ExitCode.FINE
     try:
         simulator = Simulator(
             options.seed,
@@ -65,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
     serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="control socket, loopback only")
     serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
+    serve.add_argument(
+        "--inject",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="a fault from the start, as 'bit_errors rate=1e-3'; 'firmware-sim faults' lists them; may be repeated",
+    )
     serve.add_argument("--serial-number", type=_Whole(0, 2**32 - 1), default=1, metavar="N", help="of the wand")
     serve.add_argument(
         "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
@@ -73,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--exit-with-parent", action="store_true", help="end when the process that started this one does"
     )
+    faults = commands.add_parser("faults", help="list every fault that can be injected")
+    form = faults.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for a program")
+    form.add_argument("--markdown", action="store_true", help="as docs/faults.md")
     return parser
 
 
@@ -80,6 +97,14 @@ def _address(text: str) -> Address:
     try:
         return parse_address(text)
     except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _fault(text: str) -> Injection:
+    name, *words = text.split() or [""]
+    try:
+        return injection_from_words(name, words)
+    except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
@@ -112,6 +137,8 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     parent = os.getppid()
+    for fault in options.inject:
+        simulator.faults.inject(fault)
     simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
     pacer = Pacer(simulator, time.monotonic)
     async with AsyncExitStack() as stack:
@@ -125,11 +152,17 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
 
 def _say(where: dict[str, object]) -> None:
     """Print where the ports are. Somebody who cannot be told is no reason to end a wand that others may know."""
+    _print(json.dumps(where), "where the ports are")
+
+
+def _print(text: str, what: str | None = None) -> None:
+    """Print to whoever still listens; say what could not be written, where there is a name for it."""
     try:
-        print(json.dumps(where), flush=True)
+        print(text, flush=True)
     except OSError as error:
-        with suppress(OSError):
-            print(f"firmware-sim: cannot write where the ports are: {error.strerror}", file=sys.stderr)
+        if what is not None:
+            with suppress(OSError):
+                print(f"firmware-sim: cannot write {what}: {error.strerror}", file=sys.stderr)
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from firmware_sim.faults.effect import Effect
-from firmware_sim.faults.effects import Act, PlantSwitches, PowerCut
+from firmware_sim.faults.effects import Act, PlantSwitches
 from firmware_sim.faults.kinds import FaultKind, Where
 from firmware_sim.faults.parameters import Parameter, Values
 from firmware_sim.faults.wand import Wand
+from firmware_sim.faults.wand_effects import PowerCut
 from firmware_sim.plant import Plant
 
 _WARMER_K: Final = 0.1

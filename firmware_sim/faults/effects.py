@@ -1,12 +1,15 @@
 """Effects of hardware and firmware faults that are not filters: switches that are held, and acts that are done."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from firmware_sim.faults.effect import Effect
 from firmware_sim.faults.parameters import Values
 from firmware_sim.faults.wand import Wand
 from firmware_sim.plant import Plant
 
+_TICK_S: Final = 0.02
+_ROUNDING_S: Final = 1e-9
 Settings = Mapping[str, object]
 Now = Callable[[float], Settings]
 """The switches and what they are set to, so many seconds after the fault began; always the same switches."""
@@ -77,13 +80,13 @@ class FirmwareSwitches(Switched):
 
     def tick(self, wand: Wand, now_s: float) -> None:
         super().tick(wand, now_s)
-        self._count(wand)
+        self.count(wand)
 
     def end(self, wand: Wand, now_s: float) -> None:
-        self._count(wand)
+        self.count(wand)
         super().end(wand, now_s)
 
-    def _count(self, wand: Wand) -> None:
+    def count(self, wand: Wand) -> None:
         acted = self._acted(wand)
         if self.rules(wand):
             self.fired += acted - self._seen
@@ -91,17 +94,6 @@ class FirmwareSwitches(Switched):
 
     def _acted(self, wand: Wand) -> int:
         return max(wand.firmware.acted[name] for name in self._names)
-
-
-class PowerCut(FirmwareSwitches):
-    """The wand is dead until the fault ends, and boots then."""
-
-    def __init__(self, values: Values) -> None:
-        super().__init__(values, lambda _: {"unpowered": True})
-
-    def end(self, wand: Wand, now_s: float) -> None:
-        super().end(wand, now_s)
-        wand.reboot("power_on")
 
 
 class Act(Effect):
@@ -122,58 +114,8 @@ class Act(Effect):
         self.tick(wand, now_s)
 
     def tick(self, wand: Wand, now_s: float) -> None:
-        if now_s < self._next_s - 1e-9 or self.spent:
+        if now_s < self._next_s - _ROUNDING_S or self.spent:
             return
-        self._next_s += float(self.values.get("period_s", 0.0))
+        self._next_s += max(float(self.values.get("period_s", 0.0)), _TICK_S)
         self.fire()
         self._act(wand, self.values)
-
-
-class Reboot(FirmwareSwitches):
-    """A boot that is not counted; the next one is."""
-
-    def __init__(self, values: Values) -> None:
-        super().__init__(values, lambda _: {"boot_id_reused": True})
-
-    def begin(self, wand: Wand, now_s: float) -> None:
-        super().begin(wand, now_s)
-        wand.reboot("power_on")
-        self._count(wand)
-
-
-class UptimeLie(FirmwareSwitches):
-    """The uptime that is told is off by more and more, or by a step.
-
-    Args:
-        values: Parameters.
-        offset_ms: By how much, so many seconds after it began.
-    """
-
-    def __init__(self, values: Values, offset_ms: Callable[[float], float]) -> None:
-        self._start_ms = 0
-        super().__init__(values, lambda for_s: {"uptime_offset_ms": round(offset_ms(for_s)) + self._start_ms})
-
-    @classmethod
-    def drifting(cls, values: Values) -> "UptimeLie":
-        """Runs too fast or too slow."""
-        rate = float(values["rate"])
-        return cls(values, lambda for_s: (rate - 1.0) * 1000.0 * for_s)
-
-    @classmethod
-    def jumping(cls, values: Values) -> "UptimeLie":
-        """Is off by a step."""
-        return cls(values, lambda _: float(values["jump_ms"]))
-
-    @classmethod
-    def rolling(cls, values: Values) -> "UptimeLie":
-        """Is just before it rolls over, whatever the true one is."""
-        lie = cls(values, lambda _: -float(values["before_ms"]))
-        lie.rolls = True
-        return lie
-
-    rolls = False
-
-    def begin(self, wand: Wand, now_s: float) -> None:
-        if self.rolls:
-            self._start_ms = -wand.firmware.uptime_ms
-        super().begin(wand, now_s)

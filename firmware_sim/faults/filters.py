@@ -52,10 +52,14 @@ class Late(ByteFilter):
 class Drip(ByteFilter):
     """Bytes come one by one, ``gap_ms`` apart."""
 
+    free_s = 0.0
+
     def through(self, data: bytes, now_s: float) -> Iterable[Piece]:
         gap_s = self.effect.number("gap_ms") * _MS
+        first_s = max(now_s, self.free_s)
+        self.free_s = first_s + len(data) * gap_s
         self.effect.fire()
-        return [(now_s + at * gap_s, data[at : at + 1]) for at in range(len(data))]
+        return [(first_s + at * gap_s, data[at : at + 1]) for at in range(len(data))]
 
 
 class BitErrors(ByteFilter):

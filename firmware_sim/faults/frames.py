@@ -57,7 +57,8 @@ def opened(protocol: Protocol, piece: bytes) -> Opened | None:
         return Opened(piece[: len(piece) - len(rest)], bytes((frame.type, frame.sequence)) + frame.payload)
     if protocol == "rtu":
         return Opened(b"", piece[:-2]) if len(piece) >= 4 and crc16(piece) == 0 else None
-    return Opened(piece[:_HEADER], piece[_HEADER:]) if len(piece) >= _HEADER + 2 else None
+    whole = len(piece) >= _HEADER + 2 and int.from_bytes(piece[4:_HEADER], "big") == len(piece) - _HEADER
+    return Opened(piece[:_HEADER], piece[_HEADER:]) if whole else None
 
 
 def closed(protocol: Protocol, frame: Opened) -> bytes:

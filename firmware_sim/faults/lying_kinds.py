@@ -5,13 +5,12 @@ from typing import Final
 
 from cryodevice.wire.codes import Capability
 from firmware_sim.faults.effect import Effect
-from firmware_sim.faults.effects import FirmwareSwitches, UptimeLie
+from firmware_sim.faults.effects import FirmwareSwitches
 from firmware_sim.faults.kinds import FaultKind
 from firmware_sim.faults.parameters import Parameter, Values
+from firmware_sim.faults.wand_effects import MissingCapability, UptimeLie
 
 _CAPABILITIES: Final = tuple(capability.name.lower() for capability in Capability if capability.name)
-_HAS: Final = 0x00FF
-"""What the simulated wand has, unless it was made otherwise."""
 
 
 def _kind(name: str, rows: str, summary: str, new: Callable[[Values], Effect], *parameters: Parameter) -> FaultKind:
@@ -56,8 +55,8 @@ KINDS: Final = (
         Parameter("offset_ms", 100, -65535, 65535, "ms", whole=True),
     ),
     _kind(
-        "clock_drift", "F06", "The uptime that is told runs this many times as fast, from when the fault begins.",
-        UptimeLie.drifting, Parameter("rate", 1.1, 0.0, 10.0),
+        "clock_drift", "F06", "The wand's clock runs this many times as fast: the uptime it tells, and the leases it counts.",
+        UptimeLie.drifting, Parameter("rate", 1.1, 0.1, 10.0),
     ),
     _kind(
         "uptime_jump", "F06 P06", "The uptime that is told jumps.",
@@ -91,8 +90,7 @@ KINDS: Final = (
     ),
     _kind(
         "missing_capability", "F08", "Says that it lacks this; what it then still says of it is as before.",
-        _says(lambda values: {"capabilities": _HAS & ~Capability[str(values["capability"]).upper()]}),
-        Parameter("capability", "trigger", choices=_CAPABILITIES[:8]),
+        MissingCapability, Parameter("capability", "trigger", choices=_CAPABILITIES),
     ),
     _kind("claims_to_be_real", "F08", "Says that it is no simulation.", _says(lambda _: {"simulated": 0})),
     _kind(

@@ -25,6 +25,11 @@ class FirmwareHandle(Protocol):
     sequence: int
 
     @property
+    def capabilities(self) -> int:
+        """The bits the wand was made with."""
+        ...
+
+    @property
     def uptime_ms(self) -> int:
         """True time since the boot."""
         ...

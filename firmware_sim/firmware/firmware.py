@@ -80,6 +80,11 @@ class GoodFirmware:
         self._power_up(BootCause.POWER_ON)
 
     @property
+    def capabilities(self) -> int:
+        """The bits it was made with."""
+        return self._capabilities
+
+    @property
     def uptime_ms(self) -> int:
         """Since the boot."""
         return self.now_ms - self.boot_ms

@@ -153,7 +153,7 @@ class Plant:
             sink_w = sink_loss = 0.0
             if not faults.quiet:
                 plate_w += faults.plate_heat_w + (faults.heater_w if self._conducts() else 0.0)
-                sink_w, sink_loss = faults.sink_heat_w, faults.sink_loss
+                sink_w, sink_loss = faults.sink_heat_w, min(max(faults.sink_loss, 0.0), 1.0)
             applicator.advance(
                 DT_S,
                 0.0 if asked is None else applicator.deliverable(asked, faults.supply_v),
@@ -164,7 +164,7 @@ class Plant:
                 sink_loss=sink_loss,
             )
             if faults.fan_loss:
-                applicator.fan_rpm = min(applicator.fan_rpm, (1.0 - faults.fan_loss) * RATED_RPM)
+                applicator.fan_rpm = min(applicator.fan_rpm, max(1.0 - faults.fan_loss, 0.0) * RATED_RPM)
             sensors.follow(applicator.plate_degc, applicator.sink_degc, skin.surface_degc)
 
     def _look(self) -> None:
