@@ -29,7 +29,7 @@ _GROWTH: Final = 1.06
 _CACHED: Final = 64
 _LATENT_J_KG: Final = {"fat": 50e3}
 _LATENT_OTHER_J_KG: Final = 250e3
-"""Heat of freezing of tissue water, J/kg of tissue (clinical note 3.3, quoted from memory); fat holds a fifth as much
+"""Heat of freezing of tissue water, J/kg of tissue (quoted from memory); fat holds a fifth as much
 water (engineering default). Lipids, which crystallise near 10 degC, take part in nothing."""
 
 

@@ -60,7 +60,7 @@ def golden_run(page: Page) -> None:
     quick = (*x.golden_at_5(), *x.golden_others())
     page.table(
         "Golden run: temperatures",
-        "Figures of another solver (clinical note 3.3), below 0 degC supercooled. Its vessels close at once; with these the plant is to be within "
+        "Figures of another solver (clinical note 3.3 and others like them), below 0 degC supercooled. Its vessels close at once; with these the plant is to be within "
         "0.3 K. The last column has the vessels of the typical person, which take 60 s; no band is set for it.",
         ("what", "golden, degC", "plant, degC", "difference", "vessels of 60 s"),
         ([*cells, f"{slow[cells[0]].off:+.2f} K"] for cells in compared(page, quick, 0.3, "K", 2)),
@@ -154,7 +154,7 @@ def published(page: Page) -> None:
         )
     page.table(
         "Experiments on people",
-        "Clinical note 3.4. Where the model falls short the last column says by how much, and tests hold that figure; bold would be a band that is not kept.",
+        "Where the model falls short the last column says by how much, and tests hold that figure; bold would be a band that is not kept.",
         ("experiment", "measured", "plant", "verdict"),
         rows,
     )

@@ -1,7 +1,7 @@
 """What the plant's skin is compared with: closed forms, the golden run, experiments. Numbers only, no verdict.
 
 The tests hold the figures and ``tests/campaign/physics.py`` shows them. Everything here runs on the plant's own grid
-and steps (``SkinUnderWand``), never on another solver. Sources are those of the clinical note, sections 3.1 to 3.4.
+and steps (``SkinUnderWand``), never on another solver. Sources: docs/physics.md 6 and 9.
 """
 
 import math
