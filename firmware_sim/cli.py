@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -138,7 +138,7 @@ async def _open_ports(
     stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace
 ) -> dict[str, str | None]:
     """Open the ports; returns where each is, ``None`` for those not asked for."""
-    firmware, catch_up, unit = simulator.firmware, pacer.catch_up, options.unit
+    firmware, catch_up, unit, line = simulator.firmware, pacer.catch_up, options.unit, simulator.line
     where: dict[str, str | None] = dict.fromkeys(("serial", "serial_tcp", "modbus_rtu", "modbus_tcp", "control"))
 
     async def pty(name: str, path: str, slave: Slave) -> None:
@@ -151,18 +151,24 @@ async def _open_ports(
     lines = (options.serial, options.serial_tcp, options.modbus_rtu, options.modbus_tcp)
     serial = AUTO if all(line is None for line in lines) else options.serial
     if serial is not None:
-        await pty("serial", serial, SerialSlave(firmware))
+        await pty("serial", serial, line("serial", SerialSlave(firmware)))
     if options.serial_tcp is not None:
-        await tcp("serial_tcp", TcpPort(lambda: SerialSlave(firmware), catch_up, options.serial_tcp))
+        plain = partial(_new_line, line, "serial_tcp", lambda: SerialSlave(firmware))
+        await tcp("serial_tcp", TcpPort(plain, catch_up, options.serial_tcp))
     if options.modbus_rtu is not None:
-        await pty("modbus_rtu", options.modbus_rtu, RtuSlave(firmware, unit))
+        await pty("modbus_rtu", options.modbus_rtu, line("modbus_rtu", RtuSlave(firmware, unit)))
     if options.modbus_tcp is not None:
-        new = partial(TcpSlave, firmware, unit)
+        new = partial(_new_line, line, "modbus_tcp", lambda: TcpSlave(firmware, unit))
         await tcp("modbus_tcp", TcpPort(new, catch_up, options.modbus_tcp, "Modbus TCP", eldest_gives_way=True))
     if options.control is not None:
         control = await stack.enter_async_context(ControlPort(simulator, catch_up, options.control))
         where["control"] = str(control.address)
     return where
+
+
+def _new_line(line: Callable[[str, Slave], Slave], name: str, new: Callable[[], Slave]) -> Slave:
+    """The line of one more connection."""
+    return line(name, new())
 
 
 async def _until_ended(ended: asyncio.Event, duration_s: float | None, parent: int | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Self, get_args, get_type_hints
 
 from cryodevice.errors import CryodeviceError
 from firmware_sim.endpoints.loopback import Address, unavailable
+from firmware_sim.faults import injection_from_words
 from firmware_sim.firmware import BootCause
 from firmware_sim.simulator import Simulator
 
@@ -26,7 +27,7 @@ _FIELD_MAX = 1000.0
 
 HELP = (
     "help",
-    "get truth|time|disturbances|quirks",
+    "get truth|time|disturbances|quirks|faults",
     "set contact|trigger|estop|tip|motion on|off",
     "set zone NAME",
     "set conductance W_M2K",
@@ -34,6 +35,8 @@ HELP = (
     "set humidity PCT",
     "disturb NAME VALUE",
     "quirk NAME VALUE",
+    "inject FAULT [PARAMETER=VALUE ...] [start_s=S] [duration_s=S] [count=N]",
+    "clear [ID]",
     "reboot [power_on|watchdog|brown_out]",
 )
 _SWITCHES = ("contact", "trigger", "estop", "tip", "motion")
@@ -59,6 +62,8 @@ class Commands:
             "set": self._set,
             "disturb": self._disturb,
             "quirk": self._quirk,
+            "inject": self._inject,
+            "clear": self._clear,
             "reboot": self._reboot,
         }
 
@@ -78,7 +83,7 @@ class Commands:
     def _get(self, words: Sequence[str]) -> dict[str, Any]:
         _count(words, 1, "get WHAT")
         simulator = self._simulator
-        match _one_of("get", words[0], ("truth", "time", "disturbances", "quirks")):
+        match _one_of("get", words[0], ("truth", "time", "disturbances", "quirks", "faults")):
             case "truth":
                 return {"truth": simulator.truth()}
             case "time":
@@ -86,6 +91,8 @@ class Commands:
                 return {"time_s": simulator.time_s, "uptime_ms": firmware.now_ms - firmware.boot_ms}
             case "disturbances":
                 return {"disturbances": dataclasses.asdict(simulator.plant.disturbances)}
+            case "faults":
+                return {"faults": simulator.faults.active()}
             case _:
                 return {"quirks": dataclasses.asdict(simulator.firmware.quirks)}
 
@@ -120,6 +127,17 @@ class Commands:
             setattr(firmware.quirks, words[0], before)  # a lie that fits no register cannot be told
             raise
         return reply
+
+    def _inject(self, words: Sequence[str]) -> dict[str, Any]:
+        if not words:
+            raise _BadWordsError("the form is: inject FAULT [PARAMETER=VALUE ...]")
+        return {"id": self._simulator.faults.inject(injection_from_words(words[0], words[1:]))}
+
+    def _clear(self, words: Sequence[str]) -> dict[str, Any]:
+        _count(words[1:], 0, "clear [ID]")
+        faults = self._simulator.faults
+        faults.clear(_whole("id", words[0]) if words else None)
+        return {"faults": faults.active()}
 
     def _reboot(self, words: Sequence[str]) -> dict[str, Any]:
         causes = {cause.name.lower(): cause for cause in BootCause}

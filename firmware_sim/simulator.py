@@ -1,16 +1,20 @@
 """The whole wand, driven by an argument: ``advance(dt_s)`` moves the plant and the firmware; nothing else does.
 
-No real clock, no bytes, no sockets. The plant moves in steps of 10 ms, the firmware ticks at exact multiples of 20 ms,
-and a lease that ends between two ticks ends at its own millisecond.
+No real clock, no sockets. The plant moves in steps of 10 ms, the firmware ticks at exact multiples of 20 ms, a lease
+that ends between two ticks ends at its own millisecond, and a fault begins and ends at its own nanosecond.
 """
 
 import math
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cryodevice.errors import QuantityError
 from cryodevice.wire.codes import Capability, Fault
+from firmware_sim.endpoints.faulty_line import FaultyLine
+from firmware_sim.endpoints.slave import Slave
+from firmware_sim.faults import FaultBench, LineFaults, Wand
 from firmware_sim.firmware import PLATE_WAND, BootCause, Firmware, FirmwareConfig
 from firmware_sim.firmware.boot_counter import BootCounter
 from firmware_sim.firmware.constants import TICK_MS
@@ -34,7 +38,7 @@ class Simulator:
     """One wand: plant and firmware under one time.
 
     Args:
-        seed: Of the sensors' noise.
+        seed: Of the sensors' noise and of the chance of faults.
         state_file: Where the boot counter persists; ``None`` keeps it in memory.
         serial_number: u32.
         capabilities: What the wand has.
@@ -71,6 +75,11 @@ class Simulator:
             BootCounter(state_file, last_boot).next,
             self._note_drive,
         )
+        self.faults = FaultBench(
+            Wand(self.plant, self.firmware, lambda cause: self.reboot(BootCause[cause.upper()]), lambda: self._now_ns),
+            seed,
+        )
+        self._lines = Counter[str]()
 
     @property
     def time_s(self) -> float:
@@ -86,17 +95,43 @@ class Simulator:
         if not 0.0 <= dt_s < math.inf:
             raise QuantityError(f"dt_s is {dt_s!r}; time moves forward by a finite number of seconds", value=dt_s)
         end_ns = self._now_ns + round(dt_s * 1e9)
+        faults = self.faults
         while (boundary_ns := self._step_ns + _STEP_NS) <= end_ns:
+            if faults.due_ns < boundary_ns:
+                self._turn_faults(boundary_ns - 1)
             self._run_clock(boundary_ns - 1)
             self.plant.advance(_STEP_S)
             self._now_ns = self._step_ns = boundary_ns
+            if faults.due_ns <= boundary_ns:
+                self._turn_faults(boundary_ns)
             if boundary_ns % _TICK_NS == 0:
                 self.firmware.tick(boundary_ns // _NS_MS)
                 self._watch_drive(boundary_ns // _NS_MS)
             else:
                 self.firmware.clock(boundary_ns // _NS_MS)
+        if faults.due_ns <= end_ns:
+            self._turn_faults(end_ns)
         self._run_clock(end_ns)
         self._now_ns = end_ns
+
+    def _turn_faults(self, until_ns: int) -> None:
+        """Let every fault begin, act and end that is due by then, each at its own time."""
+        while (due_ns := self.faults.due_ns) <= until_ns:
+            self._run_clock(due_ns)
+            self._now_ns = max(self._now_ns, due_ns)
+            self.faults.turn(self._now_ns)
+
+    def line(self, name: str, slave: Slave) -> Slave:
+        """The slave behind a line of its own on which faults of the link act; to be served in its place.
+
+        Args:
+            name: Which kind of line: ``serial``, ``serial_tcp``, ``modbus_rtu``, ``modbus_tcp`` or ``memory``.
+            slave: Answers what gets through.
+        """
+        faults = LineFaults(name, slave.protocol, self._lines[name])
+        self._lines[name] += 1
+        self.faults.join(faults)
+        return FaultyLine(slave, faults, lambda: self.time_s, self.faults.leave)
 
     def _run_clock(self, until_ns: int) -> None:
         """Move the firmware's clock, stopping at whatever falls due on the way."""
@@ -183,6 +218,7 @@ class Simulator:
             "estop": plant.estop,
             "tip": plant.tip,
             "motion": plant.motion,
+            "faults_active": self.faults.active(),
             "simulated": True,
         }
 

@@ -157,6 +157,8 @@ class RtuSlave(Slave):
         unit: Its unit id, 1...247.
     """
 
+    protocol = "rtu"
+
     def __init__(self, firmware: Firmware, unit: int = 1) -> None:
         self._firmware = firmware
         self._unit = unit

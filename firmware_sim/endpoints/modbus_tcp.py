@@ -28,6 +28,8 @@ class TcpSlave(Slave):
         patience_s: How long a request may stay half.
     """
 
+    protocol = "tcp"
+
     def __init__(self, firmware: Firmware, unit: int = 1, patience_s: float = PATIENCE_S) -> None:
         self._firmware = firmware
         self._unit = unit

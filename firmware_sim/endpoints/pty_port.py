@@ -77,6 +77,7 @@ class PtyPort:
             self._close()
             raise
         asyncio.get_running_loop().add_reader(self._master, self._on_readable)
+        self._slave.attach(self._listen_on, lambda _: None)
         return self
 
     async def __aexit__(
@@ -84,6 +85,7 @@ class PtyPort:
     ) -> None:
         asyncio.get_running_loop().remove_reader(self._master)
         self._silence.set(None)
+        self._slave.close()
         self._close()
 
     def _close(self) -> None:
@@ -104,13 +106,17 @@ class PtyPort:
         self._moved(-len(data))
         self._catch_up()
         self._write(self._slave.feed(data))
-        self._silence.set(self._slave.patience_s)
+        self._listen_on()
         return True
 
     def _on_silence(self) -> None:
         if not self._on_readable():  # bytes may have come while this process was held up: then it was no silence
             self._catch_up()
             self._write(self._slave.silence())
+            self._listen_on()
+
+    def _listen_on(self) -> None:
+        self._silence.set(self._slave.patience_s)
 
     def _write(self, data: bytes) -> None:
         """Write what fits; the rest is lost, as it is in a UART whose buffer is full."""

@@ -122,9 +122,12 @@ class _Client(asyncio.BufferedProtocol):
             self.abort()
             return
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._slave.attach(self._listen_on, lambda _: self.abort())
+        self._listen_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._silence.set(None)
+        self._slave.close()
         self._port.leave(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's signature
@@ -150,4 +153,7 @@ class _Client(asyncio.BufferedProtocol):
         elif self._transport.get_write_buffer_size() > _UNREAD_MAX:
             self.abort()
         else:
-            self._silence.set(self._slave.patience_s)
+            self._listen_on()
+
+    def _listen_on(self) -> None:
+        self._silence.set(self._slave.patience_s)

@@ -5,6 +5,7 @@ Time comes from outside, in whole milliseconds: ``clock`` moves it, ``tick`` run
 carried this tick, which is what lets the next order echo it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final
@@ -50,6 +51,7 @@ class Firmware:
 
     Attributes:
         quirks: Deliberate misbehaviours; they survive a reboot.
+        acted: How often each of them has made a difference, by its name.
         boot_id, boot_ms: Identity and time of the last boot.
         bad_frames: Bad frames counted by the endpoints since boot.
         scratch: The word without effect, for link tests; written by the endpoints.
@@ -70,6 +72,7 @@ class Firmware:
         self._next_boot_id = next_boot_id
         self._drive_switched = drive_switched
         self.quirks = Quirks()
+        self.acted: Counter[str] = Counter()
         self.now_ms = 0
         self._power_up(BootCause.POWER_ON)
 
@@ -123,6 +126,7 @@ class Firmware:
         readings = self._board.sample()
         self._timer.watch(now_ms, readings.drive_ma)
         if self.quirks.hang_safety_task:
+            self.acted["hang_safety_task"] += 1
             self._timer_alone()
             return
         if self._timer.starved(now_ms):
@@ -133,6 +137,8 @@ class Firmware:
         self._expire()
         self.measured.take(readings, now_ms)
         live = self.lease.live(now_ms)
+        if live and not self.lease.remaining_ms(now_ms):
+            self.acted["lease_overrun_ms"] += 1
         faults = self._judge(readings, live=live)
         self._write(self._regulate(live=live))
         self._board.fan_on = self._fan.step(now_ms, self.measured.sink_degc, lease_live=live)

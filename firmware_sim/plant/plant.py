@@ -3,6 +3,7 @@
 Tests and the control socket write the hand, the room and the disturbances; nothing moves but by ``advance``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryodevice.errors import QuantityError
@@ -59,6 +60,7 @@ class Plant:
         trigger, estop, tip, motion: What the hand does.
         ambient_degc, humidity_pct: The room.
         disturbances: What is broken.
+        spoil: Changes what the sensors show, where something is to.
 
     Raises:
         QuantityError: A temperature is not finite or not in its range.
@@ -80,6 +82,7 @@ class Plant:
         self.ambient_degc = ambient_degc
         self.humidity_pct = 45.0
         self.disturbances = Disturbances()
+        self.spoil: Callable[[Samples], Samples] | None = None
         self._applicator = Applicator(plate_degc, ambient_degc)
         self._skin = SkinUnderWand(ambient_degc)
         self._sensors = Sensors(seed, plate_degc, ambient_degc, self._skin.surface_degc, DT_S)
@@ -138,7 +141,8 @@ class Plant:
             tip=self.tip,
             motion=self.motion,
         )
-        return self._sensors.sample(scene, self.disturbances)
+        samples = self._sensors.sample(scene, self.disturbances)
+        return samples if self.spoil is None else self.spoil(samples)
 
     def truth(self) -> Truth:
         """What really is now. Looking changes nothing."""
