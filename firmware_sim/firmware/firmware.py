@@ -104,6 +104,11 @@ class Firmware:
 
     # --- time -------------------------------------------------------------------------------------------------------
 
+    @property
+    def restless(self) -> bool:
+        """Whether outputs may change whenever the clock moves: the safety task hangs, or the relay outlives a lease."""
+        return self.quirks.hang_safety_task or (self._board.relay_closed and self.lease.deadline_ms is None)
+
     def wake_ms(self) -> int | None:
         """The next time, other than a tick, at which something happens by itself: lease or relay timer runs out."""
         if self.quirks.hang_safety_task:

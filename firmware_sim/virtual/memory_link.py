@@ -19,9 +19,9 @@ class MemoryLink:
     """One line to one wand.
 
     Args:
-        new_slave: The wand's end, asked for at each opening: the same one every time on a serial line, a new one for
-            each connection over TCP.
+        new_slave: The wand's end; asked for at the first opening, and at each one after it where it is not lasting.
         catch_up: Brings the wand's time to now; called before bytes or silence reach it.
+        lasting: Whether the wand's end outlives a hang-up, as that of a serial line does; else it ends with it.
         name: What the host calls the port.
         byte_s: Time one byte takes on the line, s; 0: none. 115200 baud 8N1: 86.8e-6.
         tap: Told of all bytes that pass.
@@ -35,6 +35,7 @@ class MemoryLink:
         new_slave: Callable[[], Slave],
         catch_up: Callable[[], None],
         *,
+        lasting: bool = True,
         name: str = "memory",
         byte_s: float = 0.0,
         tap: Tap | None = None,
@@ -43,12 +44,14 @@ class MemoryLink:
         self.opened: list[float] = []
         self._new_slave = new_slave
         self._catch_up = catch_up
+        self._lasting = lasting
         self._byte_s = byte_s
         self._tap = tap
         self._loop = asyncio.get_running_loop()
         self._silence = SilenceTimer(self._on_silence)
         self._slave: Slave | None = None
         self._up = True
+        self._away_until_s = float("-inf")
         self._open = False
         self._came = b""
         self._waiter: asyncio.Future[None] | None = None
@@ -78,10 +81,13 @@ class MemoryLink:
         """
         del deadline_s  # it opens at once
         self.opened.append(self._loop.time())
-        if not self._up:
+        if not self._up or self._loop.time() < self._away_until_s:
             raise PortUnavailableError(f"{self.name}: the cable is out; plug it in", port=self.name)
-        self._slave = self._new_slave()
+        if self._slave is None:
+            self._slave = self._new_slave()
+            self._slave.attach(self._listen_on, self._hang_up)
         self._open, self._came = True, b""
+        self._listen_on()
 
     async def send(self, data: bytes, deadline_s: float) -> None:
         """Hand over all of ``data``.
@@ -119,7 +125,10 @@ class MemoryLink:
     def close(self) -> None:
         """Release the line; wakes whoever waits."""
         self._open = False
-        self._silence.set(None)
+        if self._slave is not None and not self._lasting:
+            self._silence.set(None)
+            self._slave.close()
+            self._slave = None
         self._wake()
 
     async def _wait_until(self, deadline_s: float) -> None:
@@ -157,9 +166,18 @@ class MemoryLink:
             self._catch_up()
             self._reply(self._slave, self._slave.silence())
 
+    def _listen_on(self) -> None:
+        """Ask the wand's end anew when silence will mean something to it."""
+        if self._slave is not None:
+            self._catch_up()
+            self._silence.set(self._slave.patience_s)
+
+    def _hang_up(self, seconds: float) -> None:
+        self._away_until_s = self._loop.time() + seconds
+        self.close()
+
     def _reply(self, slave: Slave, data: bytes) -> None:
-        patience_s = slave.patience_s
-        self._silence.set(patience_s)
+        self._silence.set(slave.patience_s)
         if data:
             self._travel(1, data, lambda: self._came_back(slave, data))
         if slave.out_of_step:

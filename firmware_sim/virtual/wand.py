@@ -5,12 +5,12 @@ nothing until then, and the result is the same.
 """
 
 import asyncio
-from functools import partial
 
 from firmware_sim.endpoints.modbus_rtu import RtuSlave
 from firmware_sim.endpoints.modbus_tcp import TcpSlave
 from firmware_sim.endpoints.pacer import Pacer
 from firmware_sim.endpoints.serial_slave import SerialSlave
+from firmware_sim.endpoints.slave import Slave
 from firmware_sim.simulator import Simulator
 from firmware_sim.virtual.memory_link import MemoryLink, Tap
 
@@ -37,15 +37,18 @@ class VirtualWand:
 
     def serial(self, *, byte_s: float = 0.0, tap: Tap | None = None) -> MemoryLink:
         """A serial line with the framed protocol."""
-        slave = SerialSlave(self.simulator.firmware)
+        slave = self.simulator.line("serial", SerialSlave(self.simulator.firmware))
         return MemoryLink(lambda: slave, self.catch_up, name="memory:serial", byte_s=byte_s, tap=tap)
 
     def modbus_rtu(self, unit: int = 1, *, byte_s: float = 0.0, tap: Tap | None = None) -> MemoryLink:
         """A serial line with Modbus RTU."""
-        slave = RtuSlave(self.simulator.firmware, unit)
+        slave = self.simulator.line("modbus_rtu", RtuSlave(self.simulator.firmware, unit))
         return MemoryLink(lambda: slave, self.catch_up, name="memory:modbus-rtu", byte_s=byte_s, tap=tap)
 
     def modbus_tcp(self, unit: int = 1, *, byte_s: float = 0.0, tap: Tap | None = None) -> MemoryLink:
         """Modbus TCP; each opening is a connection of its own."""
-        new = partial(TcpSlave, self.simulator.firmware, unit)
-        return MemoryLink(new, self.catch_up, name="memory:modbus-tcp", byte_s=byte_s, tap=tap)
+
+        def connection() -> Slave:
+            return self.simulator.line("modbus_tcp", TcpSlave(self.simulator.firmware, unit))
+
+        return MemoryLink(connection, self.catch_up, name="memory:modbus-tcp", lasting=False, byte_s=byte_s, tap=tap)
