@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cryodevice.errors import QuantityError, StoreError
-from cryodevice.wire.codes import Mode
 from firmware_sim.firmware import BootCause
 from firmware_sim.firmware.boot_counter import BootCounter
 from firmware_sim.simulator import Simulator, recent_calibration_day
@@ -152,30 +151,24 @@ def test_a_state_file_that_cannot_be_written_is_an_error(tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     "quirk", [{}, {"lease_overrun_ms": 33}, {"drive_ignores_off": True}, {"hang_safety_task": True}]
 )
-def test_a_stride_of_a_tick_is_two_steps_to_the_last_bit(quirk, monkeypatch):
+def test_a_stride_of_a_tick_is_two_steps_to_the_last_bit(quirk, new_bench, monkeypatch):
     def lived(*, strides):
         with monkeypatch.context() as patched:
             if not strides:
                 patched.setattr(Simulator, "_uneventful", lambda _self, _tick_ns: False)
-            simulator, chance = Simulator(5, calibration_day=9000), random.Random(8)  # noqa: S311
+            bench, chance = new_bench(), random.Random(8)  # noqa: S311
             seen = []
             for turn in range(150):
-                simulator.plant.contact = chance.random() < 0.5
-                lease = chance.choice((0, 45, 400))
+                bench.plant.contact = chance.random() < 0.5
                 if turn == 100:
                     for name, value in quirk.items():
-                        setattr(simulator.firmware.quirks, name, value)
-                order(simulator, turn + 1, Mode.COOL if lease else Mode.OFF, lease)
-                simulator.advance(chance.choice((0.0, 0.007, 0.02, 0.051, 0.3)))
-                seen.append((simulator.truth(), simulator.firmware.status_words()))
+                        setattr(bench.firmware.quirks, name, value)
+                bench.host.cool(lease_ms=400 if turn < 130 else 45)
+                bench.simulator.advance(chance.choice((0.0, 0.007, 0.02, 0.051, 0.3)))
+                seen.append((bench.simulator.truth(), bench.firmware.status_words()))
             return seen
 
     strode = lived(strides=True)
     assert any(truth["drive_a"] for truth, _ in strode)
+    assert strode[-1][0]["trip"] != "none"
     assert strode == lived(strides=False)
-
-
-def order(simulator, number, mode, lease_ms):
-    firmware = simulator.firmware
-    status = firmware.reply_status()
-    firmware.receive([number, mode, 500, lease_ms, status[0], firmware.boot_id, 77, 0])
