@@ -27,6 +27,7 @@ from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
 from firmware_sim.firmware.constants import TICK_MS
+from firmware_sim.scenarios import command as scenarios
 from firmware_sim.simulator import Simulator
 
 AUTO = "auto"
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "scenario":
+            return scenarios.act(options)
         simulator = Simulator(
             options.seed,
             state_file=options.state,
@@ -73,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--exit-with-parent", action="store_true", help="end when the process that started this one does"
     )
+    scenarios.add_to(commands, _Whole(0, 2**63 - 1))
     return parser
 
 

@@ -182,6 +182,11 @@ class Simulator:
             self._drive_on_ms = None
             self._drive_off_ms = now_ms
 
+    @property
+    def drive_times(self) -> tuple[float | None, float | None]:
+        """Since when drive current flows, and when it last went to zero, s; ``truth`` has the same."""
+        return _seconds(self._drive_on_ms), _seconds(self._drive_off_ms)
+
     def truth(self) -> dict[str, object]:
         """What really is, ready for JSON. Looking changes nothing. All times ``*_s`` are simulated time (``time_s``).
 
