@@ -43,12 +43,13 @@ _RESULTS = {
     EventKind.SESSION_REFUSED: False,
     EventKind.LOCKOUT_CLEARED: True,
     EventKind.RESET_REFUSED: False,
-    EventKind.STOP_COMMANDED: True,
+    EventKind.STOP_CONFIRMED: True,
+    EventKind.STOP_UNCONFIRMED: False,
 }
 _ANSWERED_BY = {
     Start: (EventKind.SESSION_STARTED, EventKind.SESSION_REFUSED),
     Reset: (EventKind.LOCKOUT_CLEARED, EventKind.RESET_REFUSED),
-    Stop: (EventKind.STOP_COMMANDED,),
+    Stop: (EventKind.STOP_CONFIRMED, EventKind.STOP_UNCONFIRMED),
 }
 
 

@@ -131,14 +131,20 @@ class Connection:
         self.current_token = self.token()
         return (Connected(identity, self.current_token),)
 
-    async def close(self, order_sequence: int) -> bool:
-        """Make the wand safe if it is there, then release the line. True when the wand showed that it is safe."""
+    async def close(self, order_sequence: int, *, ours: bool) -> bool:
+        """Make the wand safe if it is there and ``ours``, then release the line.
+
+        A wand we never claimed may be treating for another program, and our stop would end that.
+
+        Returns:
+            Whether the wand showed that it is safe.
+        """
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
             self._opening = None
         safe = False
-        if self.identity is not None:
+        if self.identity is not None and ours:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAFE_WITHIN_S):
                     safe = await self.wand.make_safe(self.current_token, self.identity.boot_id, order_sequence)

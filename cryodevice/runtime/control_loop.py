@@ -104,7 +104,7 @@ class ControlLoop:
     def stop_running(self, who: str) -> None:
         """End the session, make the wand safe, and return from ``run``."""
         self._stopping = True
-        self.command(Stop(who))
+        self.command(Stop(who, own=True))
 
     def note(self, kind: EventKind, message: str, **evidence: object) -> None:
         """Publish an event that is not the controller's."""
@@ -257,7 +257,7 @@ class ControlLoop:
         reckoned = True
         if self._core.session.state in TREATING:
             try:
-                self._commands = [Stop(why)]
+                self._commands = [Stop(why, own=True)]
                 self._decide((), 0.0)
             except Exception:  # noqa: BLE001  # the failure that is on its way out already is the one to tell
                 reckoned = False
@@ -270,7 +270,7 @@ class ControlLoop:
         self.note(EventKind.DAEMON_STOPPING, "making the wand safe")
         failpoint("safe.before_stop")
         sequence = (self._core.link.order_sequence + 1) % U16
-        task = asyncio.ensure_future(self.connection.close(sequence))
+        task = asyncio.ensure_future(self.connection.close(sequence, ours=self._core.link.claimed))
         try:
             safe = await asyncio.shield(task)
         except asyncio.CancelledError:

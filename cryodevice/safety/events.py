@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     RESET_SENT = "reset_sent"
     RESET_REFUSED = "reset_refused"
     STOP_COMMANDED = "stop_commanded"
+    STOP_CONFIRMED = "stop_confirmed"
+    STOP_UNCONFIRMED = "stop_unconfirmed"
     ORDER_REFUSED = "order_refused"
     LOOP_STALLED = "loop_stalled"
 

@@ -29,7 +29,9 @@ class Facts:
         boot_same: Its boot id is the one we identified.
         token_same: Our session token is in force.
         foreign_orders: Orders accepted that were not ours.
+        unoccupied: The wand is ours, or nobody orders it.
         lease_error_ms: Lease remaining as told, less as reckoned.
+        setpoint_error_k: Setpoint in force as the wand told it, less the one ordered.
         orders_accepted: The wand accepted what was asked.
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
@@ -76,7 +78,9 @@ class Facts:
     boot_same: float = UNKNOWN
     token_same: float = UNKNOWN
     foreign_orders: float = UNKNOWN
+    unoccupied: float = UNKNOWN
     lease_error_ms: float = UNKNOWN
+    setpoint_error_k: float = UNKNOWN
     orders_accepted: float = UNKNOWN
     sequence_age_s: float = UNKNOWN
     dose_known: float = UNKNOWN

@@ -50,6 +50,8 @@ def _at_least(limit: str, less: float = 0.0) -> SafeRange:
 
 
 _TRUE = _between(1.0, 1.0)
+SETPOINT_ERROR_K = 0.015
+"""A setpoint crosses the wire in hundredths of a degree: more than one of them off is another setpoint, K (engineering default)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,13 @@ TABLE: tuple[Interlock, ...] = (
               "architecture 5"),
     Interlock("second_master", "H19", ALWAYS, "foreign_orders", _between(0.0, 0.0), "orders", Dwell.IMMEDIATE,
               Action.LOCKOUT, Clear.ACKNOWLEDGE, "something else orders this wand: disconnect it", "architecture 4"),
+    Interlock("occupied", "H19", ALWAYS, "unoccupied", _TRUE, "", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,
+              "another program orders this wand, which has one master: end it, here or on another computer", "architecture 4"),
     Interlock("lease_mismatch", "H05", ALWAYS, "lease_error_ms", _between(-30.0, 30.0), "ms", Dwell.IMMEDIATE,
               Action.LOCKOUT, Clear.ACKNOWLEDGE, "the wand counts its lease wrongly: have it serviced", "architecture 4"),
+    Interlock("setpoint_mismatch", "H03", COOLING, "setpoint_error_k", _between(-SETPOINT_ERROR_K, SETPOINT_ERROR_K), "K",
+              Dwell.IMMEDIATE, Action.STOP, Clear.IDLE, "the wand put another setpoint in force than it was told: have it serviced",
+              "fault matrix P08; " + _S),
     Interlock("token", "H19", _LEASED, "token_same", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
               "another session token is in force: disconnect the other master", "architecture 4"),
     Interlock("tick_overrun", "H06", COOLING, "late_periods", _between(-INF, 2.0), "periods", Dwell.IMMEDIATE,

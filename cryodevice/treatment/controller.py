@@ -18,7 +18,7 @@ from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Clear, Lockout
-from cryodevice.treatment import evidence, link, orders, people, proof
+from cryodevice.treatment import evidence, link, orders, people, proof, stopping
 from cryodevice.treatment.core import (
     Answered,
     Config,
@@ -66,7 +66,7 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     before = core
     for news in inputs.line:
         core = _taken_in(core, news, config, journal)
-    core = _advanced(core, inputs)
+    core = stopping.followed(_advanced(core, inputs), inputs, journal)
     if inputs.commands:
         core = _judged(core, inputs, config)
     for command in inputs.commands:
@@ -84,7 +84,9 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     record = _due(before, core)
     if record:
         core = replace(core, recorded_at_s=inputs.now_s, recorded=core.dose)
-    urgent = before.leased and not core.leased and order is not None
+    takes_away = before.leased and not core.leased
+    told_to_stop = core.stopping is not None and before.stopping is None
+    urgent = (takes_away or told_to_stop) and order is not None
     return Decision(core, order, urgent, journal.events, record=record, lockout_changed=core.lockout != before.lockout)
 
 
@@ -200,7 +202,8 @@ def _plate_at_worst(core: Core, now: Seconds) -> float:
     gap = now - min(core.reading.at_s, core.now_s)
     if gap > _WARMED_AFTER_S:
         return max(plate if math.isfinite(plate) else _COLD_PLATE_DEGC, _COLD_PLATE_DEGC)
-    undriven = core.session.state not in TREATING and core.link.told_off(core.reading.status)
+    status = core.reading.status
+    undriven = core.session.state not in TREATING and core.link.told_off(status) and core.link.nobody_else(status)
     if gap <= skin_estimate.GAP_S or (undriven and math.isfinite(plate)):
         return plate
     return min(plate, core.limits.plate_floor_degc)

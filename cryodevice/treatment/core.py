@@ -50,9 +50,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Anyone, by any path, stops."""
+    """Anyone, by any path, stops; ``own`` ends our session only and leaves alone a wand that somebody else orders."""
 
     who: str
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,19 @@ class Resetting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """A stop a person asked for and no wand has shown yet.
+
+    Args:
+        first_s: When it was first asked for.
+        latest_s: When it was last asked for; a wand must show it after that.
+    """
+
+    first_s: Seconds
+    latest_s: Seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Core:
     """Everything the controller remembers.
 
@@ -155,6 +169,7 @@ class Core:
         unproven: Why the wand failed its lease proof; empty when it has not.
         leased: The last order gave a lease for cooling.
         resetting: How far a reset of the wand's own trip is.
+        stopping: The stop a person waits to see carried out.
         refused: Refusal code of the newest order; None when it was accepted.
         fan_still_s: Driven time since the fan was last seen turning, s; a pause takes half its length off.
         reached_degc: Setpoint the plate has been within 1 K of; NaN none.
@@ -177,6 +192,7 @@ class Core:
     unproven: str = ""
     leased: bool = False
     resetting: Resetting = Resetting.NO
+    stopping: Stopping | None = None
     refused: int | None = None
     fan_still_s: float = 0.0
     reached_degc: float = float("nan")
@@ -192,7 +208,7 @@ class Decision:
     Args:
         core: What to remember.
         order: Order for the next exchange; None asks for a status read only.
-        urgent: Send it at once, not at the next tick: it takes a lease away.
+        urgent: Send it at once, not at the next tick: it takes a lease away, or a person waits for a stop.
         events: What happened, oldest first.
         record: The exposure is to be made durable.
         lockout_changed: The latched lockout is to be made durable.

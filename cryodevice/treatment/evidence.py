@@ -49,6 +49,11 @@ def acceptable(identity: Identity) -> str:
     return ""
 
 
+def _ours_and_off(core: Core, status: Status) -> bool:
+    """Whether no current may flow: nobody but us orders the wand, and we have told it off."""
+    return core.link.claimed and core.link.nobody_else(status) and core.link.told_off(status)
+
+
 def _trip_code(status: Status) -> float:
     """Code of the trip latched in the wand, 0 for none; unknown if it has latched one and does not say which."""
     if Flag.TRIP_LATCHED not in status.flags:
@@ -83,7 +88,9 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         simulated_ok=yes(identity is None or not identity.simulated or config.allow_simulated),
         proven=yes(not core.unproven),
         foreign_orders=float(link.foreign_orders),
+        unoccupied=yes(not link.occupied),
         lease_error_ms=link.lease_error_ms,
+        setpoint_error_k=link.setpoint_error_k,
         orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),
@@ -137,6 +144,6 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
         "sink_degc": reading.value(Channel.SINK),
         "fan_still_s": core.fan_still_s,
-        "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)) if core.link.told_off(status) else 0.0,
+        "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)) if _ours_and_off(core, status) else 0.0,
         "wand_trip_code": _trip_code(status),
     }

@@ -26,16 +26,18 @@ class Ask(Enum):
 def wanted(core: Core, judged: Collection[SessionState], config: Config) -> Ask:
     """What to ask of the wand next.
 
-    Cooling only with our token in force, a permit, no lockout, and in a state the verdict has judged this tick.
-    Whatever is not something else is a stop.
+    Cooling only with our token in force, a permit, no lockout, and in a state the verdict has judged this tick. A wand
+    that is not ours gets a stop when a person asks for one, and nothing else. What is not something else is a stop.
     """
     identity, reading, session = core.link.identity, core.reading, core.session
     if identity is None or reading is None or core.link_why or core.link.rejected:
         return Ask.READ
+    if core.stopping is not None and not core.link.claimed:
+        return Ask.STOP
     if config.monitor_only or (identity.simulated and not config.allow_simulated):
         return Ask.READ
     if not core.link.claimed:
-        return Ask.READ if reading.status.lease_remaining_ms > 0 else Ask.STOP
+        return Ask.STOP if core.link.free else Ask.READ
     ask = Ask.STOP
     permitted = core.verdict.permit and core.lockout is None
     if session.state is SessionState.READY and not core.unproven:
@@ -71,5 +73,6 @@ def built(core: Core, ask: Ask, config: Config) -> tuple[Core, Order | None]:
             link, order = link.order(reading, Mode.COOL, setpoint_degc=setpoint, lease_ms=lease)
             coldest = min(coldest, setpoint)
         case _:
-            link, order = link.order(reading, Mode.OFF)
+            # A person's stop of a wand that is not ours takes nothing over.
+            link, order = link.order(reading, Mode.OFF, claiming=link.claimed or core.stopping is None)
     return replace(core, link=link, leased=ask is Ask.COOL, coldest_plate_degc=coldest), order

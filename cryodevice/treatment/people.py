@@ -11,6 +11,7 @@ from cryodevice.safety.judge import judge
 from cryodevice.safety.phases import COOLING, ENDED, TREATING, SessionState
 from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Clear
+from cryodevice.treatment import stopping
 from cryodevice.treatment.core import Command, Config, Core, Inputs, Reset, Resetting, Start, Stop
 from cryodevice.treatment.evidence import WAND_ITSELF, facts_of, fresh
 from cryodevice.treatment.news import Journal
@@ -30,8 +31,10 @@ def heeded(core: Core, command: Command, inputs: Inputs, config: Config, journal
     match command:
         case Start():
             return _start(core, command, inputs, config, journal)
-        case Stop(who):
+        case Stop(who, own):
             journal.add(EventKind.STOP_COMMANDED, f"stop by {who}", who=who, state=core.session.state.value)
+            if not own:
+                core = replace(core, stopping=stopping.asked(core, inputs))
             if core.session.state not in TREATING:
                 return core
             return replace(core, session=ended(core.session, SessionState.STOPPED, f"stopped by {who}"))
@@ -70,6 +73,8 @@ def _start(core: Core, command: Start, inputs: Inputs, config: Config, journal: 
     reasons = objections(command.treatment, core.limits)
     if any(isinstance(other, Stop) for other in inputs.commands):
         reasons.append("a stop was asked for at the same moment")
+    elif core.stopping is not None:
+        reasons.append("a stop is being carried out: try again in a moment")
     if core.session.state not in ENDED:
         reasons.append(f"a session is {core.session.state.value}")
     if core.lockout is not None:

@@ -49,10 +49,12 @@ class FaultyLine(Slave):
             waits.append(faults.due_s)
         return max(min(waits) - self._now_s(), _SOONEST_S) if waits else None
 
-    def attach(self, wake: Callable[[], None], hang_up: Callable[[float], None]) -> None:
-        """The port that serves this line: how to wake it, and how to make it go away."""
+    def attach(self, wake: Callable[[], None], plug: Callable[[bool], None]) -> None:
+        """The port that serves this line: how to wake it, and how to make it go away and come back."""
         self._faults.wake = wake
-        self._faults.hang_up = hang_up
+        self._faults.plug = plug
+        if not self._faults.plugged:
+            plug(False)
 
     def feed(self, data: bytes) -> bytes:
         """Bytes have come from the host; returns those that reach it now."""

@@ -174,7 +174,7 @@ class RtuSlave(Slave):
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes in any pieces; returns the replies to the requests they complete, oldest first."""
-        return b"" if self._firmware.quirks.drop_requests else self._answer_all(self._framer.feed(data))
+        return b"" if self._firmware.deaf else self._answer_all(self._framer.feed(data))
 
     def silence(self) -> bytes:
         """The line has been silent for ``patience_s``; returns the replies to what that completes."""

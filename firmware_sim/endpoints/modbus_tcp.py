@@ -44,7 +44,7 @@ class TcpSlave(Slave):
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes in any pieces; returns the replies to the requests they complete, oldest first."""
-        if self._firmware.quirks.drop_requests or self.out_of_step:
+        if self._firmware.deaf or self.out_of_step:
             return b""
         buffer, at, replies = self._buffer + data, 0, b""
         while not self._impossible(buffer[at : at + _BEFORE_UNIT]):

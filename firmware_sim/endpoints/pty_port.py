@@ -62,6 +62,24 @@ class PtyPort:
         return self.device if self._link is None else str(self._link)
 
     async def __aenter__(self) -> Self:
+        if self._link is not None:
+            self._claim = _claim(self._link)
+        try:
+            self._open()
+        except PortUnavailableError:
+            self._let_go()
+            raise
+        self._slave.attach(self._listen_on, self._plug)
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._slave.close()
+        self._close()
+        self._let_go()
+
+    def _open(self) -> None:
         try:
             self._master, self._held = os.openpty()
         except OSError as error:
@@ -69,33 +87,36 @@ class PtyPort:
         tty.setraw(self._held)  # before the first byte: a new pty echoes and edits lines
         os.set_blocking(self._master, False)
         self.device = os.ttyname(self._held)
+        asyncio.get_running_loop().add_reader(self._master, self._on_readable)
         try:
             if self._link is not None:
-                self._claim = _claim(self._link)
                 _make_link(self._link, self.device)
         except PortUnavailableError:
             self._close()
             raise
-        asyncio.get_running_loop().add_reader(self._master, self._on_readable)
-        self._slave.attach(self._listen_on, lambda _: None)
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        asyncio.get_running_loop().remove_reader(self._master)
-        self._silence.set(None)
-        self._slave.close()
-        self._close()
 
     def _close(self) -> None:
+        if self._master < 0:
+            return
+        asyncio.get_running_loop().remove_reader(self._master)
+        self._silence.set(None)
         os.close(self._master)
         os.close(self._held)
-        if self._link is not None and self._claim is not None:
+        self._master = self._held = -1
+        if self._link is not None:
             with suppress(OSError):
                 if str(self._link.readlink()) == self.device:
                     self._link.unlink()
+
+    def _let_go(self) -> None:
+        if self._claim is not None:
             self._claim.close()
+
+    def _plug(self, there: bool) -> None:  # noqa: FBT001  # a plug is in or out
+        """Go away as an adapter does that is pulled out, or come back; with a link the name is the same again."""
+        self._close()
+        if there:
+            self._open()
 
     def _on_readable(self) -> bool:
         """Handle what there is; returns whether there was anything."""
@@ -116,11 +137,13 @@ class PtyPort:
             self._listen_on()
 
     def _listen_on(self) -> None:
+        if self._master < 0:
+            return
         self._silence.set(self._slave.patience_s)
 
     def _write(self, data: bytes) -> None:
         """Write what fits; the rest is lost, as it is in a UART whose buffer is full."""
-        if not data:
+        if not data or self._master < 0:
             return
         try:
             written = os.write(self._master, data)

@@ -28,12 +28,12 @@ class Slave:
         """Take bytes in any pieces; returns the replies to the requests they complete, oldest first."""
         raise NotImplementedError
 
-    def attach(self, wake: Callable[[], None], hang_up: Callable[[float], None]) -> None:
+    def attach(self, wake: Callable[[], None], plug: Callable[[bool], None]) -> None:
         """The port that serves this line.
 
         Args:
             wake: To be called when ``patience_s`` has become less without a feed.
-            hang_up: To be called when the port is to go away for so many seconds.
+            plug: To be called when the port is to go away (False) or to come back (True).
         """
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
@@ -122,7 +123,7 @@ class _Client(asyncio.BufferedProtocol):
             self.abort()
             return
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._slave.attach(self._listen_on, lambda _: self.abort())
+        self._slave.attach(self._listen_on, self._plug)
         self._listen_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
@@ -154,6 +155,13 @@ class _Client(asyncio.BufferedProtocol):
             self.abort()
         else:
             self._listen_on()
+
+    def _plug(self, there: bool) -> None:  # noqa: FBT001  # a plug is in or out
+        """A plug that is pulled resets the connection; for half an open one there is a fault of its own."""
+        if not there and self._transport is not None:
+            now = struct.pack("ii", 1, 0)  # linger for no time: what closes sends a reset
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            self.abort()
 
     def _listen_on(self) -> None:
         self._silence.set(self._slave.patience_s)

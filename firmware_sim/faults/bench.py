@@ -94,14 +94,21 @@ class FaultBench:
                 "start_s": case.start_ns / 1e9,
                 "end_s": None if case.end_ns == NEVER else case.end_ns / 1e9,
                 "running": case.running,
-                "fired": case.effect.fired,
+                "fired": self._counted(case),
             }
             for case in self._cases.values()
         ]
 
     def fired(self, name: str) -> int:
         """How often faults of this name have made a difference, those that have ended included."""
-        return self._fired[name] + sum(c.effect.fired for c in self._cases.values() if c.injection.name == name)
+        return self._fired[name] + sum(
+            self._counted(case) for case in self._cases.values() if case.injection.name == name
+        )
+
+    def _counted(self, case: _Case) -> int:
+        if case.running:
+            case.effect.count(self._wand)
+        return case.effect.fired
 
     # --- for whoever moves bytes ------------------------------------------------------------------------------------
 

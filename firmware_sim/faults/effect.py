@@ -18,6 +18,9 @@ class Effect(Counted):
     def tick(self, wand: Wand, now_s: float) -> None:
         """Just before a firmware tick while it is in force."""
 
+    def count(self, wand: Wand) -> None:
+        """Bring ``fired`` up to date, where somebody else counts."""
+
     def end(self, wand: Wand, now_s: float) -> None:
         """From now on nothing of it is left."""
 

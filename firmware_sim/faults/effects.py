@@ -3,75 +3,94 @@
 from collections.abc import Callable, Mapping
 
 from firmware_sim.faults.effect import Effect
-from firmware_sim.faults.parameters import Value, Values
+from firmware_sim.faults.parameters import Values
 from firmware_sim.faults.wand import Wand
+from firmware_sim.plant import Plant
 
 Settings = Mapping[str, object]
+Now = Callable[[float], Settings]
+"""The switches and what they are set to, so many seconds after the fault began; always the same switches."""
 
 
-class PlantSwitches(Effect):
-    """Holds switches of the plant's disturbances; fires in each firmware tick in which that makes a difference.
+class Switched(Effect):
+    """Holds switches of one record.
 
     Args:
         values: Parameters.
-        settings: The switches and what they are set to.
-        acts: Whether it makes a difference now.
+        now: What is set.
     """
 
     of = "plant"
 
-    def __init__(self, values: Values, settings: Settings, acts: Callable[[Wand], bool]) -> None:
+    def __init__(self, values: Values, now: Now) -> None:
         super().__init__(values)
-        self.settings = dict(settings)
-        self._acts = acts
+        self._now = now
+        self._names = tuple(now(0.0))
 
     def begin(self, wand: Wand, now_s: float) -> None:
-        self._hold(wand)
-
-    def end(self, wand: Wand, now_s: float) -> None:
-        for name in self.settings:
-            wand.switches.release(id(self), self.of, wand.record(self.of), name)
+        self.hold(wand, now_s)
 
     def tick(self, wand: Wand, now_s: float) -> None:
-        if self._rules(wand) and self._acts(wand):
-            self.fire()
+        self.hold(wand, now_s)
 
-    def _hold(self, wand: Wand) -> None:
-        for name, value in self.settings.items():
+    def end(self, wand: Wand, now_s: float) -> None:
+        for name in self._names:
+            wand.switches.release(id(self), self.of, wand.record(self.of), name)
+
+    def hold(self, wand: Wand, now_s: float) -> None:
+        """Set the switches as they are to be now."""
+        for name, value in self._now(now_s - self.began_s).items():
             wand.switches.hold(id(self), self.of, wand.record(self.of), name, value)
 
-    def _rules(self, wand: Wand) -> bool:
-        return any(wand.switches.rules(id(self), self.of, name) for name in self.settings)
+    def rules(self, wand: Wand) -> bool:
+        """Whether any of its switches is as it wants it."""
+        return any(wand.switches.rules(id(self), self.of, name) for name in self._names)
 
 
-class FirmwareSwitches(PlantSwitches):
-    """Holds quirks of the firmware, which itself counts how often each has made a difference."""
+class PlantSwitches(Switched):
+    """Switches of the plant's disturbances; fires in each firmware tick in which they make a difference.
+
+    Args:
+        values: Parameters.
+        now: What is set.
+        acts: Whether it makes a difference to the plant as it is.
+    """
+
+    def __init__(self, values: Values, now: Now, acts: Callable[[Plant], bool]) -> None:
+        super().__init__(values, now)
+        self._acts = acts
+
+    def tick(self, wand: Wand, now_s: float) -> None:
+        super().tick(wand, now_s)
+        if self.rules(wand) and self._acts(wand.plant):
+            self.fire()
+
+
+class FirmwareSwitches(Switched):
+    """Quirks of the firmware, which itself counts how often each has made a difference."""
 
     of = "firmware"
-
-    def __init__(self, values: Values, settings: Settings) -> None:
-        super().__init__(values, settings, lambda _: False)
-        self._seen = 0
 
     def begin(self, wand: Wand, now_s: float) -> None:
         super().begin(wand, now_s)
         self._seen = self._acted(wand)
 
     def tick(self, wand: Wand, now_s: float) -> None:
-        self._count(wand)
+        super().tick(wand, now_s)
+        self.count(wand)
 
     def end(self, wand: Wand, now_s: float) -> None:
-        self._count(wand)
+        self.count(wand)
         super().end(wand, now_s)
 
-    def _count(self, wand: Wand) -> None:
+    def count(self, wand: Wand) -> None:
         acted = self._acted(wand)
-        if self._rules(wand):
+        if self.rules(wand):
             self.fired += acted - self._seen
         self._seen = acted
 
     def _acted(self, wand: Wand) -> int:
-        return max(wand.firmware.acted[name] for name in self.settings)
+        return max(wand.firmware.acted[name] for name in self._names)
 
 
 class Act(Effect):
@@ -92,9 +111,8 @@ class Act(Effect):
         self.tick(wand, now_s)
 
     def tick(self, wand: Wand, now_s: float) -> None:
-        if now_s < self._next_s or self.spent:
+        if now_s < self._next_s - 1e-9 or self.spent:
             return
-        period: Value = self.values.get("period_s", 0.0)
-        self._next_s += float(period)
+        self._next_s += float(self.values.get("period_s", 0.0))
         self.fire()
         self._act(wand, self.values)

@@ -39,6 +39,9 @@ class ByteFilter:
         self.protocol = protocol
         self.chance = chance
 
+    def begin(self, now_s: float) -> None:
+        """It is in the line from now on."""
+
     def through(self, data: bytes, now_s: float) -> Iterable[Piece]:
         """What becomes of bytes that come at ``now_s``; counted by ``effect.fire`` where it is not the same."""
         return ((now_s, data),)
@@ -82,7 +85,8 @@ class Chain:
 
     def send(self, data: bytes, now_s: float) -> None:
         """Bytes are sent into this direction."""
-        self._pass([(now_s, data)], 0)
+        if data:
+            self._pass([(now_s, data)], 0)
 
     def arrived(self, now_s: float) -> Iterator[bytes]:
         """Pieces that have arrived by now, in order."""
@@ -127,7 +131,7 @@ class LineFaults:
 
     Attributes:
         wake: Called when ``due_s`` may have become earlier by itself; set by whoever moves the bytes.
-        hang_up: Called with seconds when the line is to be cut for so long; set by the same.
+        plug: Called with whether the plug is in when that changes; set by the same.
     """
 
     def __init__(self, name: str, protocol: Protocol, number: int = 0) -> None:
@@ -137,7 +141,25 @@ class LineFaults:
         self.to_wand = Chain()
         self.to_host = Chain()
         self.wake: Callable[[], None] = _nothing
-        self.hang_up: Callable[[float], None] = lambda _: None
+        self.plug: Callable[[bool], None] = lambda _: None
+        self._pulled = 0
+
+    @property
+    def plugged(self) -> bool:
+        """Whether the plug is in."""
+        return not self._pulled
+
+    def pull(self) -> None:
+        """Pull the plug, or pull it once more."""
+        self._pulled += 1
+        if self._pulled == 1:
+            self.plug(False)
+
+    def put_back(self) -> None:
+        """Put it back, if nobody else has pulled it."""
+        self._pulled -= 1
+        if not self._pulled:
+            self.plug(True)
 
     @property
     def idle(self) -> bool:

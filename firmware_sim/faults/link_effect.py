@@ -4,6 +4,7 @@ from random import Random
 from typing import Final
 
 from firmware_sim.faults.effect import Effect
+from firmware_sim.faults.filters import Silent
 from firmware_sim.faults.line import ByteFilter, LineFaults
 from firmware_sim.faults.parameters import Parameter, Values
 from firmware_sim.faults.wand import Wand
@@ -33,14 +34,57 @@ class LinkEffect(Effect):
 
     def join(self, line: LineFaults, now_s: float) -> None:
         """A line is there that was not when the fault began, or is there as it begins."""
-        if self.values["line"] not in ("all", line.name):
+        if not self.means(line):
             return
         for way, chain in (("to_wand", line.to_wand), ("to_host", line.to_host)):
             if self._direction in (way, "both"):
                 chance = Random(f"{self.seed}/{line.name}/{line.number}/{way}")
-                chain.filters.append(self._kind(self, line.protocol, chance))
+                added = self._kind(self, line.protocol, chance)
+                added.begin(now_s)
+                chain.filters.append(added)
         line.wake()
+
+    def means(self, line: LineFaults) -> bool:
+        """Whether the fault is on this line."""
+        return self.values["line"] in {"all", line.name}
 
     def end(self, wand: Wand, now_s: float) -> None:
         for line in wand.lines:
             line.take_out(self, now_s)
+
+
+class Unplugged(LinkEffect):
+    """The plug is out: the ports go away, and nothing passes where there is none."""
+
+    def __init__(self, values: Values) -> None:
+        super().__init__(values, Silent, "both")
+
+    def join(self, line: LineFaults, now_s: float) -> None:
+        super().join(line, now_s)
+        if self.means(line):
+            self.fire()
+            line.pull()
+
+    def end(self, wand: Wand, now_s: float) -> None:
+        super().end(wand, now_s)
+        for line in tuple(wand.lines):
+            if self.means(line):
+                line.put_back()
+
+
+class Resets(Effect):
+    """The plug is pulled and put back, at once and in each period."""
+
+    def begin(self, wand: Wand, now_s: float) -> None:
+        self._next_s = now_s
+        self.tick(wand, now_s)
+
+    def tick(self, wand: Wand, now_s: float) -> None:
+        if now_s < self._next_s - 1e-9 or self.spent:
+            return
+        self._next_s += self.number("period_s")
+        self.fire()
+        for line in tuple(wand.lines):
+            if self.values["line"] in {"all", line.name}:
+                line.pull()
+                line.put_back()

@@ -1,54 +1,78 @@
-"""What broken sensors show: each a filter of one tick's samples. The physics under them stays as it is."""
+"""What the other broken sensors and inputs show: each a filter of one tick's samples."""
 
 from dataclasses import replace
 from typing import Any
 
 from firmware_sim.faults.effect import SampleEffect
+from firmware_sim.faults.parameters import Values
+from firmware_sim.faults.wand import Wand
 from firmware_sim.plant import Plant, Samples
 
 
-def channels(choice: str) -> tuple[str, ...]:
-    """The plate channels that a choice of ``a``, ``b`` or ``both`` names."""
-    return ("a", "b") if choice == "both" else (choice,)
+class FieldEffect(SampleEffect):
+    """Changes some fields of the samples.
 
+    Args:
+        values: Parameters.
+        fields: Their names.
+    """
 
-class PlateBroken(SampleEffect):
-    """A plate channel gives no temperature, and the converter says why."""
-
-    why = "open"
-
-    def alter(self, samples: Samples, plant: Plant, now_s: float) -> Samples:
-        fields: dict[str, Any] = {}
-        for channel in channels(self.choice("channel")):
-            fields |= {f"plate_{channel}_degc": None, f"plate_{channel}_fault": self.why}
-        return replace(samples, **fields)
-
-
-class PlateShort(PlateBroken):
-    """The same for a short circuit."""
-
-    why = "short"
-
-
-class PlateAltered(SampleEffect):
-    """A plate channel shows something else than it measured; without a value there is nothing to change."""
+    def __init__(self, values: Values, *fields: str) -> None:
+        super().__init__(values)
+        self._fields = fields
 
     def alter(self, samples: Samples, plant: Plant, now_s: float) -> Samples:
-        fields: dict[str, Any] = {}
-        for channel in channels(self.choice("channel")):
-            name = f"plate_{channel}_degc"
-            shown = getattr(samples, name)
-            if shown is not None:
-                fields[name] = round(self.shown(channel, shown, plant, now_s - self.began_s), 2)
-        return replace(samples, **fields) if fields else samples
+        shown = {name: self.shown(getattr(samples, name), now_s - self.began_s) for name in self._fields}
+        return replace(samples, **shown)
 
-    def shown(self, channel: str, degc: float, plant: Plant, for_s: float) -> float:
-        """What the channel shows instead of ``degc``, ``for_s`` after the fault began."""
+    def shown(self, value: Any, for_s: float) -> Any:
+        """What a field shows instead of ``value``."""
         raise NotImplementedError
 
 
-class PlateOffset(PlateAltered):
-    """Shifted by a fixed step."""
+class Fixed(SampleEffect):
+    """Shows always the same.
 
-    def shown(self, channel: str, degc: float, plant: Plant, for_s: float) -> float:
-        return degc + self.number("offset_k")
+    Args:
+        values: Parameters.
+        fields: Fields of the samples, and what they show.
+    """
+
+    def __init__(self, values: Values, **fields: object) -> None:
+        super().__init__(values)
+        self._fields: dict[str, Any] = fields
+
+    def alter(self, samples: Samples, plant: Plant, now_s: float) -> Samples:
+        return replace(samples, **self._fields)
+
+
+class Offset(FieldEffect):
+    """Shifted by ``offset_k`` or ``offset_ma``; no value stays none."""
+
+    def shown(self, value: Any, for_s: float) -> Any:
+        if isinstance(value, int):
+            return value + round(self.number("offset_ma"))
+        return None if value is None else round(value + self.number("offset_k"), 2)
+
+
+class Stuck(FieldEffect):
+    """The last value there was, to the last digit."""
+
+    def begin(self, wand: Wand, now_s: float) -> None:
+        self._kept: dict[int, Any] = {}
+
+    def alter(self, samples: Samples, plant: Plant, now_s: float) -> Samples:
+        for at, name in enumerate(self._fields):
+            value = getattr(samples, name)
+            if value is not None:
+                self._kept.setdefault(at, value)
+        shown = {name: self._kept[at] for at, name in enumerate(self._fields) if at in self._kept}
+        return replace(samples, **shown)
+
+
+class Flicker(FieldEffect):
+    """An input that is there drops out for a part of each period."""
+
+    def shown(self, value: Any, for_s: float) -> Any:
+        period_s = self.number("period_ms") / 1000.0
+        return value and for_s % period_s < period_s * self.number("share_on") - 1e-9

@@ -24,6 +24,20 @@ class FirmwareHandle(Protocol):
     boot_id: int
     sequence: int
 
+    @property
+    def capabilities(self) -> int:
+        """The bits the wand was made with."""
+        ...
+
+    @property
+    def uptime_ms(self) -> int:
+        """True time since the boot."""
+        ...
+
+    def reply_status(self, *, whole: bool = True) -> list[int]:
+        """The status as another master reads it."""
+        ...
+
     def receive(self, words: Sequence[int]) -> object:
         """Judge an order that has come by another way."""
         ...

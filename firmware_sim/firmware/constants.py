@@ -44,6 +44,10 @@ CURRENT_PERSISTS_MS: Final = 100
 RELAY_UNSERVED_MS: Final = 300
 """The independent timer opens the relay when firmware has not served it this long (wire)."""
 
+SUPPLY_MIN_V: Final = 10.0
+SUPPLY_MAX_V: Final = 14.0
+"""Supply outside this closed range is out of range: 12 V and 2 V either way (engineering default)."""
+
 COOLING_MAX_S: Final = 900
 """Longest contact cooling without a break (wire)."""
 COOLING_BREAK_S: Final = 30

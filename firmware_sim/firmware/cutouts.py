@@ -54,7 +54,8 @@ ROWS: Final = (
 )
 """In the order in which conditions that mature in the same tick are taken for the first cause. Lease expiry (trip 1)
 and watchdog (14) are events, not conditions, and latch directly."""
-_TRIPPING = sum(row.conditions for row in ROWS)
+TRIPPING: Final = sum(row.conditions for row in ROWS)
+"""Every condition that trips."""
 
 
 def plate_conditions(plate_a_degc: float | None, plate_b_degc: float | None) -> int:
@@ -103,12 +104,12 @@ class Cutouts:
     @property
     def cause_present(self) -> bool:
         """Whether any condition that trips stands now, debounced or not."""
-        return bool(self.present & _TRIPPING)
+        return bool(self.present & TRIPPING)
 
     def judge(self, present: int, now_ms: int) -> None:
         """Take one tick's conditions; latch what has stood long enough."""
         self.present = present
-        if not present & _TRIPPING:
+        if not present & TRIPPING:
             self._since_ms.clear()
             return
         for row in ROWS:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from cryodevice.wire import registers
 from cryodevice.wire.codes import Applicator, Capability
 from firmware_sim.firmware import constants
-from firmware_sim.firmware.quirks import IDENTITY_LIES, Quirks
 
 PLATE_WAND = Capability(0x00FF)
 """Capabilities 0 to 7: everything but warm and the two of the jet."""
@@ -26,13 +25,9 @@ class FirmwareConfig:
     capabilities: Capability = PLATE_WAND
 
 
-def identity_words(config: FirmwareConfig, boot_id: int, quirks: Quirks) -> list[int]:
-    """The 24 registers, with the lies of ``quirks`` in place.
-
-    Raises:
-        WireError: A value does not fit its register.
-    """
-    values: dict[str, float | None] = {
+def identity_values(config: FirmwareConfig, boot_id: int) -> dict[str, float | None]:
+    """The fields of the identity block, by name."""
+    return {
         "magic": registers.WIRE_MAGIC,
         "wire_version": registers.WIRE_VERSION,
         "applicator": Applicator.PLATE,
@@ -54,8 +49,3 @@ def identity_words(config: FirmwareConfig, boot_id: int, quirks: Quirks) -> list
         "tick_ms": constants.TICK_MS,
         "plate_area_cm2": constants.PLATE_AREA_CM2,
     }
-    for name in IDENTITY_LIES:
-        lie = getattr(quirks, name)
-        if lie is not None:
-            values[name] = lie
-    return registers.pack(registers.IDENTITY, values)

@@ -51,6 +51,8 @@ class Lease:
         setpoint_degc: Setpoint in force, ``None`` unless a lease is live in cool or warm.
         deadline_ms: End of the lease, ``None`` when no lease stands.
         overrun_ms: Deliberate misbehaviour: how much later the lease really ends.
+        from_arrival: Deliberate misbehaviour: the lease is counted from when the order came.
+        setpoint_offset_k: Deliberate misbehaviour: added to the setpoint of an order, K.
         token: Session token in force, 0 none.
         order_sequence: Order sequence last accepted.
         epoch: Orders accepted from any master, modulo 65536.
@@ -68,6 +70,8 @@ class Lease:
         self.setpoint_degc: float | None = None
         self.deadline_ms: int | None = None
         self.overrun_ms = 0
+        self.from_arrival = False
+        self.setpoint_offset_k = 0.0
         self.token = 0
         self.order_sequence = 0
         self.epoch = 0
@@ -110,9 +114,18 @@ class Lease:
         if refusal is Refusal.NONE:
             self._accept(order, now_ms)
         else:
-            self.last_refusal = refusal
-            self.refusals = (self.refusals + 1) % U16
+            self.refuse(refusal)
         return refusal
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Count a refusal."""
+        self.last_refusal = refusal
+        self.refusals = (self.refusals + 1) % U16
+
+    def ignore(self, order: ReceivedOrder) -> None:
+        """Deliberate misbehaviour: count an order as accepted and put nothing of it in force."""
+        self._count(order)
+        self.order_sequence = order.sequence
 
     def _judge(self, order: ReceivedOrder, now_ms: int, trip: TripView) -> Refusal:
         echo = self.echoes.find(order.echo)
@@ -154,8 +167,9 @@ class Lease:
             self._resets_ms.append(now_ms)
             return
         self.mode = Mode(order.mode)
-        self.setpoint_degc = None if self.mode is Mode.OFF else order.setpoint_degc
-        self.deadline_ms = self.last_deadline_ms = echo.sampled_ms + order.lease_ms
+        self.setpoint_degc = None if self.mode is Mode.OFF else order.setpoint_degc + self.setpoint_offset_k
+        since_ms = now_ms if self.from_arrival else echo.sampled_ms
+        self.deadline_ms = self.last_deadline_ms = since_ms + order.lease_ms
         self.last_echo_sampled_ms = echo.sampled_ms
 
     def _stop(self, order: ReceivedOrder, now_ms: int) -> None:

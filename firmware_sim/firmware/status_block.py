@@ -20,6 +20,8 @@ _LEASE_LIVE, _RELAY = int(Flag.LEASE_LIVE), int(Flag.RELAY_CLOSED)
 _WORST_I16: Final = 32767
 _BLOCK: Final = registers.layout(registers.STATUS)
 _in_order = itemgetter(*_BLOCK.names)
+Values = dict[str, float | None]
+"""Fields of a block by name; ``None`` is *not available*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +95,11 @@ def state_of(trip: Trip, mode: Mode, *, lease_live: bool) -> State:
     return _STATES[mode]
 
 
-def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, have: int) -> list[int]:
-    """The 32 registers; ``have``: capability bits.
-
-    Raises:
-        WireError: A value does not fit its register.
-    """
+def status_values(tick: Tick, measured: Measurements, lease: Lease, live: Live, have: int) -> Values:
+    """The fields by name; ``have``: capability bits."""
     readings = measured.readings
     flags = tick.flags | (_LEASE_LIVE if live.lease_live else 0) | (_RELAY if live.relay_closed else 0)
-    values: dict[str, float | None] = {
+    return {
         "sequence": tick.sequence,
         "uptime_ms": live.uptime_ms % U32,
         "state": live.state,
@@ -133,6 +131,14 @@ def status_words(tick: Tick, measured: Measurements, lease: Lease, live: Live, h
         "status_reserved_30": 0,
         "status_reserved_31": 0,
     }
+
+
+def words_of(values: Values) -> list[int]:
+    """The 32 registers.
+
+    Raises:
+        WireError: A value does not fit its register.
+    """
     return _BLOCK.write(_in_order(values))
 
 

@@ -60,18 +60,29 @@ class Applicator:
         self.sink_degc = sink_degc
         self.fan_rpm = 0.0
 
-    def deliverable(self, wanted_a: float) -> float:
-        """Current, A, that the supply can drive against the module's own voltage when ``wanted_a`` is asked for."""
+    def deliverable(self, wanted_a: float, supply_v: float | None = None) -> float:
+        """Current, A, that the supply can drive against the module's own voltage when ``wanted_a`` is asked for.
+
+        Args:
+            wanted_a: What the bridge tries to deliver, A.
+            supply_v: Supply voltage, V; ``None``: the one it should be.
+        """
         p = self.parameters
+        if supply_v is None:
+            supply_v = p.supply_v
         seebeck_v = p.seebeck_v_k * (self.sink_degc - self.plate_degc)
-        return min(
-            max(wanted_a, (-p.supply_v - seebeck_v) / p.resistance_ohm), (p.supply_v - seebeck_v) / p.resistance_ohm
-        )
+        return min(max(wanted_a, (-supply_v - seebeck_v) / p.resistance_ohm), (supply_v - seebeck_v) / p.resistance_ohm)
 
     def voltage(self, current_a: float) -> float:
         """Voltage over the module, V, while ``current_a`` flows through it."""
         p = self.parameters
         return p.seebeck_v_k * (self.sink_degc - self.plate_degc) + current_a * p.resistance_ohm
+
+    @property
+    def air_w_k(self) -> float:
+        """Sink to air at the fan's present speed, W/K."""
+        p, speed = self.parameters, self.fan_rpm / RATED_RPM
+        return speed / p.fan_k_w + (1.0 - speed) / p.still_k_w
 
     def advance(
         self, dt_s: float, current_a: float, *, ambient_degc: float, plate_w: float, sink_w: float, fan_powered: bool

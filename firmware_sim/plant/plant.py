@@ -113,16 +113,27 @@ class Plant:
         )
         fan_powered = self.fan_on and not faults.fan_stalled
         for _ in range(steps):
-            skin_w = skin.advance(applicator.plate_degc) * PLATE_AREA_M2
+            plate_w = skin.advance(applicator.plate_degc) * PLATE_AREA_M2
+            sink_w = 0.0
+            if not faults.quiet:
+                plate_w += faults.plate_heat_w + (faults.heater_w if self._conducts() else 0.0)
+                sink_w = faults.sink_heat_w + self._kept_w(ambient)
             applicator.advance(
                 DT_S,
                 self._current(),
                 ambient_degc=ambient,
-                plate_w=skin_w + faults.plate_heat_w,
-                sink_w=faults.sink_heat_w,
+                plate_w=plate_w,
+                sink_w=sink_w,
                 fan_powered=fan_powered,
             )
+            if faults.fan_loss:
+                applicator.fan_rpm = min(applicator.fan_rpm, (1.0 - faults.fan_loss) * RATED_RPM)
             sensors.follow(applicator.plate_degc, applicator.sink_degc, skin.surface_degc)
+
+    def _kept_w(self, ambient_degc: float) -> float:
+        """Heat that a sink in good order would give to the air and this one does not, W."""
+        applicator = self._applicator
+        return self.disturbances.sink_loss * applicator.air_w_k * (applicator.sink_degc - ambient_degc)
 
     def sample(self) -> Samples:
         """What the sensors show now; call it once each firmware tick, for each call draws its own noise."""
@@ -162,13 +173,17 @@ class Plant:
         )
 
     def _conducts(self) -> bool:
-        return self.relay_closed or self.disturbances.relay_welded
+        faults = self.disturbances
+        return faults.relay_welded or (self.relay_closed and not faults.relay_dead)
 
     def _current(self) -> float:
         """Current through the thermoelectric with the actuators as they are now, A; the bridge answers in < 1 ms."""
+        applicator, faults = self._applicator, self.disturbances
+        limit = applicator.parameters.drive_max_a
+        asked = min(max(self.drive_a, -limit), limit)
+        if faults.quiet:
+            return applicator.deliverable(asked) if self.relay_closed else 0.0
         if not self._conducts():
             return 0.0
-        applicator, stuck = self._applicator, self.disturbances.drive_stuck_a
-        limit = applicator.parameters.drive_max_a
-        asked = min(max(self.drive_a, -limit), limit) if stuck is None else stuck
-        return applicator.deliverable(-asked if self.disturbances.drive_reversed else asked)
+        asked = asked * (1.0 - faults.drive_loss) if faults.drive_stuck_a is None else faults.drive_stuck_a
+        return applicator.deliverable(-asked if faults.drive_reversed else asked, faults.supply_v)

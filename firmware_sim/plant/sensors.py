@@ -17,6 +17,7 @@ SKIN_SIGMA_K: Final = 0.05
 SINK_SIGMA_K: Final = 0.05
 AMBIENT_SIGMA_K: Final = 0.02
 HUMIDITY_SIGMA_PCT: Final = 0.1
+NOMINAL_SUPPLY_V: Final = 12.0
 _PLATE_A_LAG_S: Final = 0.30
 _PLATE_B_LAG_S: Final = 0.35
 _SKIN_LAG_S: Final = 0.1
@@ -42,8 +43,8 @@ class Samples:
     plate_b_fault: PlateFault | None
     skin_ir_degc: float | None
     sink_degc: float | None
-    ambient_degc: float
-    humidity_pct: float
+    ambient_degc: float | None
+    humidity_pct: float | None
     drive_ma: int
     drive_mv: int
     fan_rpm: int
@@ -53,6 +54,7 @@ class Samples:
     estop: bool
     tip: bool
     motion: bool
+    supply_v: float = NOMINAL_SUPPLY_V
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +136,5 @@ class Sensors:
             estop=scene.estop,
             tip=scene.tip,
             motion=scene.motion,
+            supply_v=NOMINAL_SUPPLY_V if faults.supply_v is None else faults.supply_v,
         )

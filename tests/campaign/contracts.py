@@ -1,9 +1,10 @@
 """The contract of every wand, test by test and line by line: ``python -m tests.campaign.contracts``.
 
-Runs ``tests/contracts`` as ``make test`` does, and writes what each test said on each kind of line to
+Runs ``tests/contracts`` as ``make test`` does, with 1000 resets in a storm of them, and writes what each test said on each kind of line to
 docs/evidence/modbus.md. Exit status 1 when a test failed.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ Three matrices belong together:
 
 - every bad request to the simulated slave: [modbus-slave.md](modbus-slave.md)
 - every wrong reply to the Modbus wand, beside bare pymodbus: [modbus-wand.md](modbus-wand.md)
-- every wand on every line, here: `tests/contracts` as `make test` runs it. A cell counts the cases of that test on that line that
+- every wand on every line, here: `tests/contracts` as `make test` runs it, but with 1000 resets in a storm. A cell counts the cases of that test on that line that
   passed; `-` where it has none there. *Its own* are cases that are not made for each line, on a line the test names. Rows are the ids of the
   fault matrix (L line, P protocol); a row without an id is the plain contract.
 
@@ -56,7 +57,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         code = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "tests/contracts", f"--junitxml={report}"], cwd=ROOT, check=False
+            [sys.executable, "-m", "pytest", "-q", "tests/contracts", f"--junitxml={report}"],
+            cwd=ROOT,
+            check=False,
+            env=os.environ | {"CRYODEVICE_TESTS_RESETS": "1000"},
         ).returncode
         suite = ET.parse(report).getroot()  # noqa: S314  # see above
     told: dict[tuple[str, str], dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))

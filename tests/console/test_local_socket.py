@@ -24,6 +24,7 @@ class Loop:
         self.events: Bus[NumberedEvent] = Bus()
         self.commands = []
         self.answers = True
+        self.stopped = EventKind.STOP_CONFIRMED
 
     def command(self, command):
         self.commands.append(command)
@@ -33,7 +34,7 @@ class Loop:
             case Start():
                 kind, evidence = EventKind.SESSION_STARTED, {"session_id": command.session_id}
             case Stop():
-                kind, evidence = EventKind.STOP_COMMANDED, {}
+                kind, evidence = self.stopped, {}
             case Reset():
                 kind, evidence = EventKind.RESET_REFUSED, {}
         self.events.publish(NumberedEvent("e", 1, 0.0, Event(kind, Seconds(0.0), "said", evidence)))
@@ -62,6 +63,8 @@ async def test_commands_reach_the_loop_and_are_answered_by_their_event(served):
     loop, path = served
     assert (await asyncio.to_thread(ask, path, {"ask": "stop", "who": "anna"}))["ok"] is True
     assert loop.commands[-1] == Stop("anna")
+    loop.stopped = EventKind.STOP_UNCONFIRMED
+    assert (await asyncio.to_thread(ask, path, {"ask": "stop"}))["ok"] is False
     answer = await asyncio.to_thread(ask, path, {"ask": "start", "treatment": {"name": "t", "step": [STEP]}})
     assert answer["ok"] is True
     assert answer["session_id"] == loop.commands[-1].session_id
@@ -131,7 +134,7 @@ async def test_a_watcher_gets_a_line_at_once_and_then_one_a_period_with_what_has
     assert first == {"ok": True, "status": None, "events": [], "events_missed": 0}
     assert (await asyncio.to_thread(ask, path, {"ask": "stop", "who": "anna"}))["ok"] is True
     second = json.loads(await asyncio.wait_for(reader.readline(), 1))
-    assert [(event["kind"], event["seq"]) for event in second["events"]] == [("stop_commanded", 1)]
+    assert [(event["kind"], event["seq"]) for event in second["events"]] == [("stop_confirmed", 1)]
     writer.close()
 
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 TICK = Seconds(0.04)
 AMPLE = Seconds(2.0)
 TOKEN = 0xC0DE
+RESETS = int(os.environ.get("CRYODEVICE_TESTS_RESETS", "50"))
+"""Of a storm; `python -m tests.campaign.contracts` makes it 1000."""
 
 
 def order(number: int, lease_ms: int = 500, mode: Mode = Mode.COOL, echo: int = 7, boot_id: int = 42) -> Order:
@@ -326,7 +328,7 @@ def test_without_permission_it_says_what_to_do() -> None:
 
 @pytest.mark.req("L14")
 @pytest.mark.parametrize("reset_line", ["modbus rtu", "modbus tcp"])
-async def test_fifty_resets_leak_neither_descriptor_nor_task(reset_line: str, tmp_path: Path) -> None:
+async def test_a_storm_of_resets_leaks_neither_descriptor_nor_task(reset_line: str, tmp_path: Path) -> None:
     peer = peer_on(reset_line, tmp_path)
     await peer.plug()
     wand = wand_on(reset_line, peer.port)
@@ -334,7 +336,7 @@ async def test_fifty_resets_leak_neither_descriptor_nor_task(reset_line: str, tm
     wand.close()
     await asyncio.sleep(0.02)
     files, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())  # noqa: PTH208
-    for number in range(50):
+    for number in range(RESETS):
         await wand.connect(AMPLE)
         if number % 2:
             peer.script.append(lambda _, good: (peer.hang_up(), [])[1])

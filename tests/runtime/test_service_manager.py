@@ -222,8 +222,9 @@ def test_a_service_manager_that_does_not_read_holds_nothing_up(tmp_path):
         assert logs
 
 
+@pytest.mark.req("D16")
 def test_the_daemon_tells_a_service_manager_from_ready_to_stopping(manager, tmp_path, monkeypatch):
-    """D16 on the real process: fed while it decides, not while its loop is blocked; its children are told nothing."""
+    """On the real process: fed while it decides, not while its loop is blocked; its children are told nothing."""
     for name, value in (("NOTIFY_SOCKET", manager.address), ("WATCHDOG_USEC", "2000000")):
         monkeypatch.setitem(processes.ENVIRONMENT, name, value)
     with Wand(tmp_path) as wand:

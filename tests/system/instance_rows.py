@@ -55,24 +55,63 @@ def one_wand_while_cooling(kind: str, directory: Path, seed: int) -> None:
             time.sleep(0.1)
         refused = second.daemon.ask({"ask": "start", "treatment": GENTLE})
         assert not refused["ok"], refused
+        assert "another program orders this wand" in refused["message"], refused
+        assert second.daemon.status()["lockout"] is None, second.daemon.status()
+        second.daemon.send(signal.SIGTERM)
+        assert second.daemon.wait(3) == 0, second.daemon.said()
+        time.sleep(0.7)
         watched.without_a_break()
 
 
+def stop_by_the_second(kind: str, directory: Path, seed: int) -> float:
+    """X02: anyone, by any path, may stop: a stop asked of the daemon that only watches ends the drive."""
+    with two_masters(directory, seed, kind) as (first, second):
+        first.to_cooling()
+        second.start()
+        second.daemon.until(lambda status: status["link"]["up"], 15, "the wand seen by the second")
+        at = float(first.wand.truth()["time_s"])
+        answer = second.daemon.ask({"ask": "stop"})
+        assert answer["ok"], answer
+        assert "the wand shows that it is off" in answer["message"], answer
+        off_s = float(first.until_off()["drive_off_at_s"]) - at
+        first.daemon.until(lambda status: status["lockout"], 5, "the first to see that somebody else was there")
+        return off_s
+
+
 def one_wand_idle(kind: str, directory: Path, seed: int) -> None:
-    """X02: both idle: whoever takes the wand over, the other sees it, stops or locks, and the wand never drives."""
+    """X02: both idle: the second claims nothing, says why, and takes the wand once the first has ended."""
     with two_masters(directory, seed, kind) as (first, second):
         first.daemon.until_permit()
         second.start()
-        ways = ("token", "second_master", "lease_mismatch", "orders_refused")
-
-        def seen() -> list[str]:
-            found = [line for daemon in (first.daemon, second.daemon) for line in daemon.logged()]
-            return [line["interlock"] for line in found if line.get("interlock") in ways]
-
-        until(seen, 10, "one of them to notice the other", lambda: first.story() + second.daemon.said())
+        second.daemon.until(_occupied, 15, "the second to see the first")
         time.sleep(RIVAL_S)
+        for daemon in (first.daemon, second.daemon):
+            assert daemon.status()["lockout"] is None, daemon.said()
+        assert first.daemon.status()["permit"], first.story()
+        first.daemon.send(signal.SIGTERM)
+        assert first.daemon.wait(3) == 0, first.daemon.said()
+        second.daemon.until_permit()
         truth = first.wand.truth()
         assert (truth["drive_on_since_s"], truth["drive_off_at_s"]) == (None, None), truth
+
+
+def one_wand_paused(kind: str, directory: Path, seed: int) -> None:
+    """X02: the first one's session is held by its trigger, no lease is live: it still is the first one's wand."""
+    with two_masters(directory, seed, kind) as (first, second):
+        first.to_cooling()
+        first.wand.hand(trigger=False)
+        first.daemon.until(lambda status: not status["permit"], 5, "held by the trigger")
+        second.start()
+        second.daemon.until(_occupied, 15, "the second to see the first")
+        time.sleep(RIVAL_S)
+        first.wand.hand(trigger=True)
+        first.daemon.until(lambda status: status["permit"], 5, "cooling again")
+        for daemon in (first.daemon, second.daemon):
+            assert daemon.status()["lockout"] is None, daemon.said()
+
+
+def _occupied(status: dict[str, Any]) -> bool:
+    return any(reason["interlock"] == "occupied" for reason in status["reasons"])
 
 
 class Second:

@@ -5,6 +5,8 @@ directory of its own. ``make test`` runs each row once, ``make campaign`` twenty
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from tests.system import instance_rows as instances
 from tests.system import process_acts as acts
 from tests.system import time_rows as times
 from tests.system.faults import THROUGH_DAEMON_S, WITHOUT_DAEMON_S
-from tests.system.processes import FAULTY_DAEMON, Bed, bed
+from tests.system.processes import FAULTY_DAEMON, ROOT, Bed, bed
 
 Shown = float | str | None
 Once = Callable[[Path, int], Shown]
@@ -48,6 +50,25 @@ class Row:
     elsewhere: str = ""
     alone: bool = False
     runs: int = 20
+
+
+def by_test(path: str, name: str = "") -> Once:
+    """Show a row by a test that stands elsewhere, in a process of its own."""
+
+    def once(directory: Path, _seed: int) -> None:
+        test = f"{path}::{name}" if name else path
+        directory.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={directory / 'test'}", test],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stdout[-2000:]
+
+    return once
 
 
 def cooling(act: Callable[[Bed], Shown], *, fault: str = "", **how: Any) -> Once:
@@ -238,6 +259,23 @@ TIME = (
         runs=1,
     ),
     Row(
+        "D16",
+        "the event loop blocked, before a service manager with a watchdog",
+        "fed while the daemon decides, not while it is blocked, the reason in the log; fed again after",
+        by_test(
+            "tests/runtime/test_service_manager.py", "test_the_daemon_tells_a_service_manager_from_ready_to_stopping"
+        ),
+        elsewhere="tests/runtime/test_service_manager.py",
+    ),
+    Row(
+        "D17",
+        "a whole treatment with every call that blocks the event loop turned into an error",
+        "none; one planted on purpose ends the daemon and is named",
+        by_test("tests/system/test_blocking.py"),
+        elsewhere="tests/system/test_blocking.py",
+        alone=True,
+    ),
+    Row(
         "D18",
         "the clock jumps by an hour in mid-contact",
         NOTHING_RESUMES,
@@ -299,7 +337,7 @@ INSTANCES = (
         Row(
             f"X02 {kind}",
             f"two daemons on one wand, link.kind {kind}, one cooling",
-            "the second is not claimed, may not start; the first cools without a break",
+            "the second claims and locks nothing and says why; the first cools on, also once the second ends",
             partial(instances.one_wand_while_cooling, kind),
         )
         for kind in instances.LINKS
@@ -308,8 +346,29 @@ INSTANCES = (
         Row(
             f"X02b {kind}",
             f"two daemons on one wand, link.kind {kind}, both idle",
-            "one notices the other; the wand never drives",
+            "the second claims nothing, says why, takes the wand once the first ends; nothing locks or drives",
             partial(instances.one_wand_idle, kind),
+        )
+        for kind in instances.LINKS
+    ),
+    *(
+        Row(
+            f"X02c {kind}",
+            f"two daemons on one wand, link.kind {kind}, the first held by its trigger",
+            "the second claims nothing; the first goes on when its trigger is held again; nothing locks",
+            partial(instances.one_wand_paused, kind),
+            elsewhere=CAMPAIGN if kind == "tcp" else "",
+        )
+        for kind in instances.LINKS
+    ),
+    *(
+        Row(
+            f"X02d {kind}",
+            f"a stop asked of the second daemon while the first cools, link.kind {kind}",
+            "the drive goes off, the second says that the wand shows it, the first locks",
+            partial(instances.stop_by_the_second, kind),
+            THROUGH_DAEMON_S,
+            elsewhere=CAMPAIGN if kind == "modbus-tcp" else "",
         )
         for kind in instances.LINKS
     ),

@@ -1,6 +1,7 @@
 """The commands as a user types them: good input, bad input, no daemon. Never a traceback."""
 
 import json
+import signal
 
 import pytest
 
@@ -114,10 +115,14 @@ def test_a_session_from_the_command_line(tmp_path):
         status = json.loads(cryodevice("status", "--json", *config).stdout)["status"]
         assert status["session"]["zone"] == step["zone"]
         done = cryodevice("stop", *config)
-        assert (done.returncode, done.stdout.startswith("stop by")) == (0, True)
+        assert (done.returncode, done.stdout) == (0, "stopped: the wand shows that it is off\n")
         assert testbed.daemon.status()["session"]["ended_why"].startswith("stopped by")
         truth = testbed.wand.truth()
         assert truth["drive_a"] == 0.0
         second = cryodevice("run", *config)
         refused(second, 1, "exposure")
+        testbed.wand.send(signal.SIGKILL)
+        testbed.daemon.until(lambda status: not status["link"]["up"], 5, "the wand gone")
+        done = cryodevice("stop", *config)
+        assert (done.returncode, "has not shown that it is off" in done.stdout) == (1, True), done
     assert cryodevice("records", "quarantine", *config).returncode == 0

@@ -5,6 +5,7 @@ at zero within 250 ms and the rule's own dwell; with the row taken out, the very
 of provocations must name every row there is.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -127,11 +128,23 @@ def released_on_the_skin(rig: Rig) -> None:
     rig.sim.plant.trigger = False
 
 
-def foreign_stop(rig: Rig) -> None:
+def foreign_stop(rig: Rig, number: int = 77) -> None:
     """Another master, on a line of its own, stops the wand with a token of its own."""
-    order = Order(77, Mode.OFF, 20.0, 0, 0, 0, 0x7777)
+    order = Order(number, Mode.OFF, 20.0, 0, 0, 0, 0x7777)
     payload = b"".join(word.to_bytes(2, "big") for word in pack_order(order))
     SerialSlave(rig.sim.firmware).feed(b"\0" + wire_frame.encode_frame(wire_frame.Frame(2, 9, payload)))
+
+
+def foreign_stops_at_every_exchange(rig: Rig) -> None:
+    """Another master that is idle: it stops the wand again and again, and holds no lease."""
+
+    numbers = itertools.count(77)  # an exact repeat would not count (LEASE-09)
+
+    def after_the_others(request: bytes) -> bytes:
+        foreign_stop(rig, next(numbers))
+        return request
+
+    rig.filter = after_the_others
 
 
 def foreign_stop_under_a_lost_order(rig: Rig) -> None:
@@ -218,7 +231,9 @@ CASES: dict[str, Case] = {
     "boot_id": Case(lambda rig: rig.sim.reboot()),
     "sequence_stopped": Case(quirk(hang_safety_task=True), budget_s=0.35),  # a hung wand's own relay timer: 300 ms
     "second_master": Case(foreign_stop),
+    "occupied": Case(foreign_stops_at_every_exchange, connect_only, wait_s=1.0),
     "lease_mismatch": Case(quirk(lease_report_offset_ms=100)),
+    "setpoint_mismatch": Case(quirk(setpoint_offset_k=-0.02)),
     "token": Case(foreign_stop_under_a_lost_order),
     "stale": Case(replies_missing(4), budget_s=0.125 + REACTION_S, recovers=True),
     "dose_unknown": Case(nothing, connect_only, rig={"dose_known": False}),

@@ -15,7 +15,7 @@ from cryodevice.treatment.program import Step, Treatment
 from cryodevice.treatment.proof import Proof, Stage
 from cryodevice.treatment.session import Session
 from cryodevice.wire.blocks import Order
-from cryodevice.wire.codes import Capability, Flag
+from cryodevice.wire.codes import Capability, Flag, Mode
 from tests.safety.samples import WELL, identity, status
 
 TOKEN = 7
@@ -35,6 +35,7 @@ class Bench:
     uptime_ms: int = 10_000
     lease_ends_ms: int | None = None
     token: int = 0
+    setpoint_degc: float | None = None
     flags: Flag = WELL | Flag.TRIGGER
     wand: dict = field(default_factory=dict)
     order: Order | None = None
@@ -76,8 +77,9 @@ class Bench:
             return
         self.epoch = (self.epoch + 1) % U16
         self.lease_ends_ms = None
+        self.setpoint_degc = order.setpoint_degc if order.mode is not Mode.OFF else None
         if order.is_stop:
-            self.token = order.token
+            self.token = order.token or self.token
         elif order.lease_ms:
             self.lease_ends_ms = self.uptimes.get(order.echo, self.uptime_ms) + order.lease_ms
 
@@ -94,6 +96,7 @@ class Bench:
             "lease_remaining_ms": left,
             "order_epoch": self.epoch,
             "token": self.token,
+            "setpoint_degc": self.setpoint_degc,
             **self.wand,
             **changes,
         }
@@ -112,7 +115,7 @@ class Bench:
 
     def claim(self) -> None:
         self.decide(Connected(PRESENT, TOKEN))
-        for _ in range(4):
+        for _ in range(8):
             self.tick()
         assert self.core.link.claimed
 

@@ -43,6 +43,7 @@ def test_the_order_reads_back_as_the_last_one_accepted_and_as_zeros_after_boot(b
     assert host.words_of(pdu.answer(host.read(host.ORDER, 8, 4))) == [0] * 8
 
 
+@pytest.mark.req("P07")
 @pytest.mark.parametrize("name", host.EXCEPTIONS)
 def test_a_request_that_cannot_be_carried_out_is_its_exception_and_changes_nothing(
     bench: Any, pdu: Any, name: Any

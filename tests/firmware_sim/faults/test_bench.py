@@ -139,7 +139,7 @@ def test_bytes_under_way_arrive_though_the_fault_is_over_and_nothing_overtakes_t
     ("words", "says"),
     [
         ("plate_opn", "did you mean plate_open"),
-        ("nothing_like_it", "'firmware-sim faults' lists them"),
+        ("xyzzy", "'firmware-sim faults' lists them"),
         ("plate_open side=a", "plate_open has no parameter 'side'; it has: channel"),
         ("plate_open channel=c", "channel is 'c'; allowed: a | b | both"),
         ("plate_offset offset_k=1e9", "allowed: -100 … 100 K"),

@@ -127,6 +127,7 @@ def test_the_lease_counts_from_the_sample_not_from_the_arrival(bench: Any) -> No
     assert truth["deadline_s"] == pytest.approx(truth["last_echo_sample_s"] + 0.5)
 
 
+@pytest.mark.req("P02")
 def test_repeating_an_old_echo_with_new_orders_does_not_stretch_the_lease(bench: Any) -> None:
     bench.host.status()
     echo, sampled_s = bench.firmware.sequence, bench.simulator.time_s
@@ -238,6 +239,7 @@ def test_a_tick_carried_twice_takes_one_place(bench: Any) -> None:
 # --- sequences, repeats, epoch --------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("P02")
 def test_an_exact_repeat_is_answered_and_not_applied(bench: Any) -> None:
     bench.host.status()
     words = bench.host.words(Mode.COOL)
@@ -251,6 +253,7 @@ def test_an_exact_repeat_is_answered_and_not_applied(bench: Any) -> None:
     assert after.refusals == 0
 
 
+@pytest.mark.req("P02")
 def test_a_repeat_that_differs_in_one_word_is_refused(bench: Any) -> None:
     bench.host.status()
     words = bench.host.words(Mode.COOL)

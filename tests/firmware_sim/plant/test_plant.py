@@ -236,6 +236,11 @@ EFFECTS: dict[str, tuple[object, Callable[[Samples, Truth], object], object]] = 
     ),
     "plate_heat_w": (80.0, lambda s, t: t.plate_degc > 30.0, True),
     "sink_heat_w": (300.0, lambda s, t: t.sink_degc > 40.0, True),
+    "drive_loss": (0.5, lambda s, t: (t.drive_a, s.drive_ma), (1.0, pytest.approx(1000, abs=20))),
+    "relay_dead": (True, lambda s, t: (t.drive_a, s.drive_mv), (0.0, 0)),
+    "heater_w": (80.0, lambda s, t: (t.plate_degc > 30.0, t.drive_a), (True, 2.0)),
+    "fan_loss": (0.5, lambda s, t: (s.fan_running, t.fan_rpm), (False, pytest.approx(2100))),
+    "supply_v": (3.0, lambda s, t: (s.supply_v, t.drive_a < 1.9), (3.0, True)),
 }
 
 
@@ -281,6 +286,20 @@ def test_a_welded_relay_conducts_what_the_bridge_gives() -> None:
     assert plant.truth().drive_a == 3.0
 
 
+def test_a_blocked_sink_keeps_its_heat_until_it_is_free_again() -> None:
+    free, blocked = cooling(3.0), cooling(3.0)
+    blocked.disturbances.sink_loss = 1.0
+    for plant in (free, blocked):
+        plant.fan_on = True
+        plant.advance(30.0)
+    warmer = blocked.truth().sink_degc - free.truth().sink_degc
+    assert warmer > 1.5
+    blocked.disturbances.sink_loss = 0.0
+    for plant in (free, blocked):
+        plant.advance(60.0)
+    assert blocked.truth().sink_degc - free.truth().sink_degc < 0.6 * warmer
+
+
 def test_a_stuck_bridge_still_needs_the_relay() -> None:
     plant = cooling(0.0)
     plant.disturbances.drive_stuck_a = 4.0
@@ -291,7 +310,7 @@ def test_a_stuck_bridge_still_needs_the_relay() -> None:
 
 def test_every_disturbance_is_off_by_default_and_has_a_test() -> None:
     assert all(not getattr(Disturbances(), field.name) for field in fields(Disturbances))
-    assert {field.name for field in fields(Disturbances)} == {*EFFECTS, "relay_welded", "contact_dead"}
+    assert {field.name for field in fields(Disturbances)} == {*EFFECTS, "relay_welded", "contact_dead", "sink_loss"}
 
 
 def test_a_frozen_channel_repeats_itself_to_the_last_digit() -> None:
