@@ -10,7 +10,6 @@ from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.simulator import Simulator
 
 LOOK_S = TICK_MS / 1000.0
-_KEEP_EVERY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,12 @@ class Look:
 class Watch:
     """What has been true so far.
 
+    Args:
+        simulator: The wand.
+        keep_every: How many looks go to one row of temperatures.
+
     Attributes:
-        looks: Temperatures, one row each 100 ms.
+        looks: Temperatures, one row each 100 ms if looks are one a tick.
         drive: When current began to flow and when it stopped, in turn: (time, flows).
         trips: Each trip when it was latched, by name.
         faults: Names of the fault bits that were set at any time, with the first time.
@@ -40,6 +43,7 @@ class Watch:
     """
 
     simulator: Simulator
+    keep_every: int = 5
     looks: list[Look] = field(default_factory=list)
     drive: list[tuple[float, bool]] = field(default_factory=list)
     trips: list[tuple[float, str]] = field(default_factory=list)
@@ -56,7 +60,7 @@ class Watch:
         """Take note of what is true now."""
         simulator = self.simulator
         firmware, plant, now_s = simulator.firmware, simulator.plant, simulator.time_s
-        if self._count % _KEEP_EVERY == 0:
+        if self._count % self.keep_every == 0:
             truth = plant.truth()
             self.lowest_skin_degc = truth.lowest_skin_degc
             self.looks.append(

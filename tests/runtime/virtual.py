@@ -21,6 +21,7 @@ from cryodevice.records.exposure_store import BootTime
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.control_loop import ControlLoop
+from cryodevice.runtime.ports import Ledger, SessionRecord
 from cryodevice.safety.limits import Zone, limits
 from cryodevice.treatment.core import Config, Start, Stop
 from cryodevice.treatment.program import Step, Treatment
@@ -28,7 +29,7 @@ from cryodevice.wire.modbus import silence_s
 from firmware_sim.simulator import Simulator
 from firmware_sim.virtual import BEGAN_S, Trace, VirtualWand, run
 
-__all__ = ["BEGAN_S", "LINES", "TREATMENT", "PromptStore", "VirtualDaemon", "virtual"]
+__all__ = ["BEGAN_S", "LINES", "TREATMENT", "MemoryStore", "PromptStore", "VirtualDaemon", "virtual"]
 
 TREATMENT = Treatment("t", (Step(Zone.FOREHEAD, 20.0, 5.0, 2.0, glide=True),))
 LINES = ("serial", "modbus-rtu", "modbus-tcp")
@@ -42,33 +43,63 @@ class PromptStore(SqliteExposureStore):
         assert self._writer is None or self._writer.flush(10.0), self.failure
 
 
+class MemoryStore:
+    """A ledger that lives as long as the run: durable at once, for beds that ask nothing of the disk."""
+
+    failure = ""
+
+    def __init__(self) -> None:
+        self.records: dict[str, SessionRecord] = {}
+        self.durable_at_s = Seconds(float("-inf"))
+
+    def load(self) -> Ledger:
+        return Ledger(known=True)
+
+    def submit_session(self, record: SessionRecord) -> None:
+        self.records[record.session_id] = record
+        self.durable_at_s = record.at_s
+
+    def submit_lockout(self, lockout: Any) -> None:
+        pass
+
+    def aged_again(self) -> tuple[Any, ...]:
+        return ()
+
+    def close(self) -> None:
+        pass
+
+
 @dataclass
 class VirtualDaemon:
     """One loop and one wand. ``jumped_s`` is how far the steady clock has jumped beyond the event loop's time.
 
-    ``trace`` has all that crossed the line; ``byte_s`` is how long the line takes for a byte.
+    ``trace`` has all that crossed the line; ``byte_s`` is how long the line takes for a byte. Without a ``directory``
+    the ledger is in memory.
     """
 
-    directory: Path
+    directory: Path | None
     wall: Callable[[], float] = time.time
     seed: int = 1
     jumped_s: float = 0.0
     line_kind: str = "serial"
     byte_s: float = 0.0
     treatment: Treatment = TREATMENT
+    sim: Simulator | None = None
 
     def __post_init__(self) -> None:
         running = asyncio.get_running_loop()
         self.now = running.time
-        self.sim = Simulator(self.seed, calibration_day=9000)
+        self.sim = self.sim or Simulator(self.seed, calibration_day=9000)
         self.trace = Trace()
         self.wand = VirtualWand(self.sim)
-        driver = self._driver()
-        self.store = PromptStore(
-            self.directory / "exposure.db", self.wall, boot=lambda: BootTime("boot", self.monotonic())
+        self.driver = self._driver()
+        self.store = (
+            MemoryStore()
+            if self.directory is None
+            else PromptStore(self.directory / "exposure.db", self.wall, boot=lambda: BootTime("boot", self.monotonic()))
         )
         self.ledger = self.store.load()
-        connection = Connection(driver, self, Seconds(0.025), token=lambda: 7)
+        connection = Connection(self.driver, self, Seconds(0.025), token=lambda: 7)
         connection._jitter = random.Random(self.seed)  # noqa: S311 - to be the same every time
         self.loop = ControlLoop(
             connection=connection,
