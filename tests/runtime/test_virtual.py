@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cryodevice.errors import LinkTimeoutError
+from cryodevice.quantities import Seconds
 from tests.runtime.virtual import LINES, VirtualDaemon, virtual
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +75,29 @@ def test_a_session_runs_on_every_line_at_its_own_speed(line):
             daemon.store.close()
 
         virtual(story)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_connecting_to_a_silent_wand_takes_its_time_and_lets_the_loop_run(line):
+    """On RTU the line is kept quiet between two tries; the tries must not turn without waiting meanwhile."""
+
+    async def story() -> tuple[float, int]:
+        loop, turns = asyncio.get_running_loop(), 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.01)
+                turns += 1
+
+        daemon = VirtualDaemon(None, line_kind=line)
+        daemon.sim.firmware.quirks.drop_replies = True
+        beside, began = asyncio.create_task(other()), loop.time()
+        with pytest.raises(LinkTimeoutError):
+            await daemon.driver.connect(Seconds(2.0))
+        beside.cancel()
+        return loop.time() - began, turns
+
+    took_s, turns = virtual(story)
+    assert took_s == pytest.approx(2.0)
+    assert turns >= 195
