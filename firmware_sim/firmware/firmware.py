@@ -122,8 +122,8 @@ class GoodFirmware:
 
     @property
     def restless(self) -> bool:
-        """Whether outputs may change whenever the clock moves: the safety task hangs, or the relay outlives a lease."""
-        return self.quirks.hang_safety_task or (self._board.relay_closed and self.lease.deadline_ms is None)
+        """Whether outputs may change whenever the clock moves, and not at a tick or at ``wake_ms`` only."""
+        return self._board.relay_closed and self.lease.deadline_ms is None
 
     def wake_ms(self) -> int | None:
         """The next time, other than a tick, at which something happens by itself: the lease runs out."""
