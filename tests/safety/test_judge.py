@@ -162,5 +162,7 @@ def test_limits_that_change_are_judged_by_at_once_however_often():
     facts = safe_facts(skin_degc=5.0)
     for number in range(200):
         stop = 2.0 + (number % 100) * 0.05
-        verdict = judged(facts, SessionState.APPLYING, in_force=limits({"skin_stop_degc": stop, "skin_warn_degc": 8.0}))
+        in_force = limits({"skin_stop_degc": stop, "skin_warn_degc": 8.0})
+        verdict = judged(facts, SessionState.APPLYING, in_force=in_force)
         assert ("skin_stop" in {finding.id for finding in verdict.active}) is (stop > 5.0)
+        assert judged(facts, SessionState.APPLYING, in_force=in_force) == verdict
