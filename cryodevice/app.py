@@ -15,7 +15,7 @@ from cryodevice.console.local_socket import SOCKET_NAME, LocalSocket
 from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
-from cryodevice.quantities import Seconds
+from cryodevice.quantities import Seconds, wire_day
 from cryodevice.records import SqliteExposureStore
 from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import Clock, SystemClock
@@ -253,7 +253,7 @@ async def serve(daemon: Daemon) -> ExitCode:
 
 
 async def _watch_clock(daemon: Daemon, on_turn: Callable[[], None]) -> None:
-    """Once the wall clock is kept, earlier sessions of another boot get the age they have."""
+    """Once the wall clock is kept, earlier sessions of another boot get the age they have, and the date is believed."""
     kept = synchronised()
     if not kept:
         _log.warning("wall clock not synchronised", hint="sessions before this boot do not age until it is: set up NTP")
@@ -268,6 +268,7 @@ async def _watch_clock(daemon: Daemon, on_turn: Callable[[], None]) -> None:
     _log.info("wall clock synchronised", aged_sessions=len(known))
     while True:
         on_turn()
+        daemon.loop.today_day = wire_day(daemon.loop.clock.wall())
         await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -24,6 +24,10 @@ Amperes = NewType("Amperes", float)
 ZERO_DEGC_K = 273.15
 """0 degC in kelvin (definition of the Celsius scale)."""
 
+DAY_S = 86_400.0
+_WIRE_EPOCH_DAY = 10_957
+"""2000-01-01 as days since 1970-01-01: day 0 of dates on the wire (docs/wire.md 3)."""
+
 U16 = 1 << 16
 U32 = 1 << 32
 
@@ -55,6 +59,11 @@ def finite(value: float, what: str, low: float = -math.inf, high: float = math.i
     if math.isfinite(value) and low <= value <= high:
         return value
     raise QuantityError(f"{what} is {value!r}; it must be a finite number in [{low}, {high}]", what=what, value=value)
+
+
+def wire_day(wall_s: float) -> int:
+    """The day of a wall-clock instant (seconds since 1970-01-01 UTC), as dates on the wire count: since 2000-01-01."""
+    return int(wall_s // DAY_S) - _WIRE_EPOCH_DAY
 
 
 def to_kelvin(temperature: Celsius) -> Kelvin:

@@ -26,6 +26,7 @@ from firmware_sim.endpoints.pty_port import PtyPort
 from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
+from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.scenarios import command as scenarios
 from firmware_sim.simulator import Simulator
@@ -37,6 +38,9 @@ _PARENT_POLL_S = 0.2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
+    if options.command == "faults":
+        _print(json.dumps(as_json(), indent=2) if options.json else as_markdown() if options.markdown else as_text())
+        return ExitCode.FINE
     try:
         if options.command == "scenario":
             return scenarios.act(options)
@@ -77,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         "--exit-with-parent", action="store_true", help="end when the process that started this one does"
     )
     scenarios.add_to(commands, _Whole(0, 2**63 - 1))
+    faults = commands.add_parser("faults", help="list every fault that can be injected")
+    form = faults.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for a program")
+    form.add_argument("--markdown", action="store_true", help="as docs/faults.md")
     return parser
 
 
@@ -129,11 +137,17 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
 
 def _say(where: dict[str, object]) -> None:
     """Print where the ports are. Somebody who cannot be told is no reason to end a wand that others may know."""
+    _print(json.dumps(where), "where the ports are")
+
+
+def _print(text: str, what: str | None = None) -> None:
+    """Print to whoever still listens; say what could not be written, where there is a name for it."""
     try:
-        print(json.dumps(where), flush=True)
+        print(text, flush=True)
     except OSError as error:
-        with suppress(OSError):
-            print(f"firmware-sim: cannot write where the ports are: {error.strerror}", file=sys.stderr)
+        if what is not None:
+            with suppress(OSError):
+                print(f"firmware-sim: cannot write {what}: {error.strerror}", file=sys.stderr)
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

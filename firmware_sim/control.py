@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, get_args, get_type_hints
 
 from cryodevice.errors import CryodeviceError
+from cryodevice.wire.codes import Refusal
 from firmware_sim.endpoints.loopback import Address, unavailable
 from firmware_sim.faults import injection_from_words
 from firmware_sim.firmware import BootCause
@@ -24,6 +25,8 @@ MAX_LINE = 1024
 MAX_CLIENTS = 8
 _FIELD_MAX = 1000.0
 """Largest fault in kelvin, watts or amperes: far past every cut-out, and the plant's arithmetic still holds."""
+_LIE_MAX = 250.0
+"""Largest quirk in kelvin or degC: with a setpoint it still fits its register."""
 
 HELP = (
     "help",
@@ -114,13 +117,18 @@ class Commands:
 
     def _disturb(self, words: Sequence[str]) -> dict[str, Any]:
         _count(words, 2, "disturb NAME VALUE")
-        return _set_field(self._simulator.plant.disturbances, "disturbance", words)
+        return _set_field(self._simulator.plant.disturbances, "disturbance", words, _FIELD_MAX)
 
     def _quirk(self, words: Sequence[str]) -> dict[str, Any]:
         _count(words, 2, "quirk NAME VALUE")
         firmware = self._simulator.firmware
         before = getattr(firmware.quirks, words[0], None)
-        reply = _set_field(firmware.quirks, "quirk", words)
+        reply = _set_field(firmware.quirks, "quirk", words, _LIE_MAX)
+        if firmware.quirks.refuse_orders not in {None, *Refusal}:
+            firmware.quirks.refuse_orders = before
+            raise _BadWordsError(
+                f"refuse_orders: {words[1]!r} is not one of: none, {', '.join(map(str, map(int, Refusal)))}"
+            )
         try:
             firmware.identity_words()
         except CryodeviceError:
@@ -147,7 +155,7 @@ class Commands:
         return {"boot_id": self._simulator.firmware.boot_id}
 
 
-def _set_field(record: Any, what: str, words: Sequence[str]) -> dict[str, Any]:
+def _set_field(record: Any, what: str, words: Sequence[str], limit: float) -> dict[str, Any]:
     """Set one field of a switch board by its declared type."""
     types = get_type_hints(type(record))
     name = _one_of(what, words[0], types)
@@ -161,7 +169,7 @@ def _set_field(record: Any, what: str, words: Sequence[str]) -> dict[str, Any]:
     elif int in kinds:
         value = _whole(name, text)
     else:
-        value = _number(name, text, -_FIELD_MAX, _FIELD_MAX)
+        value = _number(name, text, -limit, limit)
     setattr(record, name, value)
     return {name: value}
 

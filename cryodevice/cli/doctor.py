@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from cryodevice import __version__
-from cryodevice.cli import doctor_broker, doctor_daemon, doctor_host, doctor_wand
+from cryodevice.cli import doctor_broker, doctor_daemon, doctor_host, doctor_line, doctor_wand
 from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import NEEDS, Result, State, blocked, exit_code, fail
 from cryodevice.errors import CryodeviceError, DeviceError, ExitCode, LinkError, WireError
@@ -29,10 +29,10 @@ PROBES: Mapping[str, Probe] = {
     "daemon": doctor_host.daemon,
     "ledger": doctor_host.ledger,
     "clock": doctor_host.clock,
-    "port": doctor_wand.port,
-    "permission": doctor_wand.permission,
-    "baud": doctor_wand.baud,
-    "exclusive": doctor_wand.exclusive,
+    "port": doctor_line.port,
+    "permission": doctor_line.permission,
+    "baud": doctor_line.baud,
+    "exclusive": doctor_line.exclusive,
     "identity": doctor_wand.identity,
     "limits": doctor_wand.limits,
     "calibration": doctor_wand.calibration,

@@ -19,6 +19,7 @@ class Case:
         config: Settings file as given on the command line.
         settings: In force; the built-in defaults until they have been loaded.
         daemon_runs: A daemon of ours is on the state directory; the port is then left alone.
+        no_daemon: None is, as far as can be told; before that is known no line is opened.
         status: What that daemon answered; empty when it had nothing to say yet.
         wand: The driver, once the port was opened here.
         identity: Who answered, here.
@@ -30,6 +31,7 @@ class Case:
     config: str | None = None
     settings: Settings = field(default_factory=default_settings)
     daemon_runs: bool = False
+    no_daemon: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     wand: Wand | None = None
     identity: Identity | None = None

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from cryodevice.errors import ExitCode
+from cryodevice.safety.limits import CALIBRATED_FOR_DAYS
 
 
 class State(StrEnum):
@@ -166,21 +167,44 @@ def certificate(whose: str, begins: datetime, ends: datetime, now: datetime) -> 
     )
 
 
-CALIBRATED_WITHIN_DAYS, CALIBRATE_SOON_DAYS = 365, 30
-"""A calibration older than twelve months does not count any more (hazard H22)."""
+def another_master(orders: int, lease_ms: int, seconds: float) -> str:
+    """Why somebody else orders a wand that we have only read; empty when nobody shows.
+
+    Args:
+        orders: How many it accepted while it was read.
+        lease_ms: What was left of its lease at the end; 0 when none was live.
+        seconds: For how long it was read.
+    """
+    if orders:
+        return f"another program orders this wand: {orders} orders in {seconds:.2f} s were not ours"
+    if lease_ms:
+        return f"another program orders this wand: a lease that is not ours is live, {lease_ms} ms are left of it"
+    return ""
+
+
+CALIBRATE_SOON_DAYS = 30
+"""This long before a calibration expires the doctor says so (engineering default)."""
 
 
 def calibration(age_days: int | None) -> Result:
     """How long ago the wand was calibrated, by the clock of this computer; None when it does not say."""
     if age_days is None:
-        return warn("the wand does not say when it was calibrated", "have it calibrated")
+        return fail("the wand does not say when it was calibrated: nothing starts with it", "have it calibrated")
     evidence = {"age_days": age_days}
     if age_days < -1:  # a day for time zones
-        return warn(f"calibrated {-age_days} days in the future", "set the clock, or have it calibrated", **evidence)
+        return fail(
+            f"calibrated {-age_days} days in the future: nothing starts",
+            "set the clock, or have it calibrated",
+            **evidence,
+        )
     said = f"calibrated {max(0, age_days)} days ago"
-    if age_days > CALIBRATED_WITHIN_DAYS:
-        return warn(f"{said}: expired, it counts for {CALIBRATED_WITHIN_DAYS} days", "have it calibrated", **evidence)
-    if age_days > CALIBRATED_WITHIN_DAYS - CALIBRATE_SOON_DAYS:
+    if age_days > CALIBRATED_FOR_DAYS:
+        return fail(
+            f"{said}: expired, it counts for {CALIBRATED_FOR_DAYS:g} days; nothing starts",
+            "have it calibrated",
+            **evidence,
+        )
+    if age_days > CALIBRATED_FOR_DAYS - CALIBRATE_SOON_DAYS:
         return warn(f"{said}: expires soon", "have it calibrated", **evidence)
     return ok(said, **evidence)
 

@@ -138,6 +138,7 @@ async def daemon(case: Case) -> Result:
                 f"the state directory is held by {holder}, which does not answer: {error.message}",
                 "if it has just started, try again; else end that process",
             )
+        case.no_daemon = True
         left = "; a killed one has left its socket, the next start replaces it" if (path / SOCKET_NAME).exists() else ""
         return ok(f"none runs on this state directory{left}")
     case.daemon_runs = True

@@ -1,98 +1,36 @@
-"""The doctor's looks at the wand and the line to it. Orders nothing but zero power, and that only in the lease proof.
+"""The doctor's looks at the wand that answers. Orders nothing but zero power, and that only in the lease proof.
 
-Where a daemon of ours has the wand, ``doctor_daemon`` asks that daemon instead.
+The line to it is looked at by ``doctor_line``. Where a daemon of ours has the wand, ``doctor_daemon`` asks that daemon.
 """
 
 import asyncio
-import os
-from datetime import UTC, date, datetime
+import json
+import time
 
-from cryodevice.app import wand_of, wand_url
 from cryodevice.cli import doctor_checks as judged
 from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import Result, fail, ok, skip, warn
+from cryodevice.cli.doctor_line import otherwise
 from cryodevice.cli.doctor_proof import LeaseProof
-from cryodevice.errors import CryodeviceError, LinkTimeoutError, PortUnavailableError, QuantityError
-from cryodevice.quantities import Channel, Seconds
-from cryodevice.runtime.clock import SystemClock
+from cryodevice.errors import CryodeviceError, DeviceError, LinkTimeoutError, QuantityError
+from cryodevice.quantities import Channel, Seconds, wire_day
 from cryodevice.runtime.connection import random_token
 from cryodevice.safety.limits import intersect
-from cryodevice.settings import rules
-from cryodevice.transport import ports
-from cryodevice.treatment.evidence import acceptable
+from cryodevice.treatment.evidence import NO_CALIBRATION_DAY, acceptable
 from cryodevice.treatment.proof import PROOF_LEASE_MS
 from cryodevice.wire.blocks import Identity
 from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Fault, Flag, Trip
+from cryodevice.wire.modbus import QUIET_S
 
-CONNECT_S = Seconds(3.0)
 ROUND_TRIPS, LOOK_EVERY_S = 20, 0.012
-"""A quarter of a second in all: another master at 10 Hz or more has sent an order meanwhile."""
-_EPOCH = date(2000, 1, 1)
-_NO_DAY = 0xFFFF
-
-
-def _over_tcp(case: Case) -> bool:
-    return case.settings.link.kind.endswith("tcp")
-
-
-async def port(case: Case) -> Result:
-    """Is there such a port?"""
-    name = case.settings.link.port
-    if _over_tcp(case):
-        return ok(f"{wand_url(case.settings)}, over TCP")
-    try:
-        os.stat(name)  # noqa: PTH116  # a symlink's target is what must be there
-    except OSError as error:
-        return fail(ports.explain(name, error, ports.present()).message, "plug the wand in, or set link.port")
-    lasting = "" if not name.startswith("/dev/tty") else "; a name under /dev/serial/by-id would survive replugging"
-    return ok(f"{name} is there{lasting}")
-
-
-async def permission(case: Case) -> Result:
-    """May this user open it?"""
-    name = case.settings.link.port
-    if _over_tcp(case):
-        return skip("does not apply to TCP")
-    if not os.access(name, os.R_OK | os.W_OK, effective_ids=True):
-        denied = ports.explain(name, PermissionError(13, "Permission denied"))
-        return fail(denied.message, "or run this as the user the daemon runs as")
-    return ok("this user may read and write it")
-
-
-async def baud(case: Case) -> Result:
-    """Can the line carry one exchange in its time? Loaded settings always can; this says by how much."""
-    if _over_tcp(case):
-        return skip("does not apply to TCP")
-    link, control = case.settings.link, case.settings.control
-    if clash := next(rules.link_rules(link, control), None):  # pragma: no cover  # the loader has refused it
-        return fail(clash.why, f"link.baud: {clash.allowed}")
-    return ok(f"{link.baud} bit/s carry {control.rate_hz:g} exchanges a second")
-
-
-async def exclusive(case: Case) -> Result:
-    """Does the port open, and for us alone?"""
-    name = case.settings.link.port
-    if not _over_tcp(case) and (users := await asyncio.to_thread(ports.users, name)):
-        return fail(
-            f"{name} is open in {', '.join(users)}; a wand has one master",
-            "end the other program, and keep it from starting again (ModemManager, brltty and consoles take any port)",
-        )
-    case.wand = wand_of(case.settings, SystemClock())
-    try:
-        case.identity = await case.wand.connect(CONNECT_S)
-    except PortUnavailableError as error:
-        return fail(error.message, "put that right, then run this again")
-    except CryodeviceError as error:
-        case.unanswered = error
-    return ok("open for nobody else" if not _over_tcp(case) else "connected; the wand's session token keeps others out")
+"""A quarter of a second in all."""
 
 
 async def identity(case: Case) -> Result:
     """Is it a wand we may drive?"""
     wand = case.identity
     if wand is None:
-        why = case.unanswered.message if case.unanswered is not None else "nobody answered"
-        return fail(why, "check that the right port is named and the wand is switched on")
+        return await _nobody(case)
     said = (
         f"wand {wand.serial_number}, firmware {wand.firmware}, wire {wand.wire_version >> 8}.{wand.wire_version & 255}"
     )
@@ -110,6 +48,14 @@ async def identity(case: Case) -> Result:
     return ok(said, **evidence)
 
 
+async def _nobody(case: Case) -> Result:
+    why = case.unanswered.message if case.unanswered is not None else "nobody answered"
+    if not isinstance(case.unanswered, DeviceError) and (other := await otherwise(case.settings)):
+        put = " and ".join(f"link.{key} = {json.dumps(value)}" for key, value in other.items())
+        return fail(f"no wand answers as it is set; one answers with {put}", f"set {put}", **other)
+    return fail(why, "check that the right port is named and the wand is switched on")
+
+
 async def round_trip(case: Case) -> Result:
     """Do exchanges come back in time, and does the wand go on sampling?"""
     deadline_s = case.settings.control.exchange_deadline_s
@@ -121,11 +67,13 @@ async def round_trip(case: Case) -> Result:
             case.reading = await wand.read_status(Seconds(deadline_s))
         except LinkTimeoutError:
             missed += 1
+            await asyncio.sleep(QUIET_S)  # on some lines the driver asks nothing for so long, and one miss is one miss
             continue
         first = case.reading.status if first is None else first
         times_s.append(wand.counters.round_trip_s)
         await asyncio.sleep(LOOK_EVERY_S)
-    case.epoch = first.order_epoch if first is not None else None
+    if case.epoch is None and first is not None:
+        case.epoch = first.order_epoch
     if case.reading is not None and first is not None and case.reading.status.sequence == first.sequence:
         return fail(
             "the wand answers and has stopped sampling", "switch it off and on; have it serviced if it stays so"
@@ -157,8 +105,7 @@ async def calibration(case: Case) -> Result:
 
 def calibrated_on(day: int) -> Result:
     """The calibration of a wand that gives this day for it; 0 and 0xFFFF are none."""
-    today = (datetime.now(UTC).date() - _EPOCH).days
-    return judged.calibration(None if day in (0, _NO_DAY) else today - day)
+    return judged.calibration(None if day in NO_CALIBRATION_DAY else wire_day(time.time()) - day)
 
 
 async def at_rest(case: Case) -> Result:

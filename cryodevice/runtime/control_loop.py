@@ -61,6 +61,7 @@ class ControlLoop:
         epoch: Names this run of the daemon in event numbers.
         on_tick: Called at the end of each tick, for liveness; must not block.
         ending: On the way out: the wand is being made safe, or has been.
+        today_day: Today as days since 2000-01-01; None while nobody keeps the wall clock.
         why_failed: What made the daemon fail, once something has; the reason of a session that this ends.
     """
 
@@ -81,6 +82,7 @@ class ControlLoop:
     shown_safe: bool = False
     ending: bool = False
     why_failed: str = ""
+    today_day: int | None = None
     _core: Core = field(init=False)
     _treated_at_s: float = float("-inf")
     _order: Order | None = None
@@ -211,6 +213,7 @@ class ControlLoop:
             dose_known=self.ledger.known,
             durable_at_s=self.store.durable_at_s,
             store_failure=self.store.failure,
+            today_day=self.today_day,
         )
         decision = decide(self._core, inputs, self.config)
         failpoint("loop.after_decide")

@@ -28,10 +28,12 @@ class Facts:
         proven: It has the echo lease, or has not been put to the proof yet.
         boot_same: Its boot id is the one we identified.
         token_same: Our session token is in force.
+        wand_clock_pct: How much faster the wand's clock runs than ours.
         foreign_orders: Orders accepted that were not ours.
         unoccupied: The wand is ours, or nobody orders it.
         lease_error_ms: Lease remaining as told, less as reckoned.
         setpoint_error_k: Setpoint in force as the wand told it, less the one ordered.
+        calibration_age_days: Since the wand was calibrated; 0 while nobody keeps the wall clock.
         orders_accepted: The wand accepted what was asked.
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
@@ -47,6 +49,12 @@ class Facts:
         plate_sensors_good: Both plate channels are in range, neither open nor short.
         plate_cold_degc: Colder plate channel.
         plate_warm_degc: Warmer plate channel.
+        plate_jump_k: How far a plate channel is beyond what a plate can do from where it was.
+        plate_same_s: For how long a plate channel has repeated itself to the last digit while driven.
+        unanswered_s: For how long hard drive off the skin has not made the plate fall.
+        risen_k: How far the plate has risen under hard drive off the skin.
+        rest_apart_k: Plate channel furthest from the sink, less the sink, magnitude.
+        drive_share: Drive current over the wand's largest, + cools.
         channels_apart_k: Plate channel B less channel A, magnitude.
         plate_over_setpoint_k: Colder plate channel less the setpoint, once the plate has been there; else 0.
         sink_good: The sink sensor gives a value.
@@ -77,10 +85,12 @@ class Facts:
     proven: float = UNKNOWN
     boot_same: float = UNKNOWN
     token_same: float = UNKNOWN
+    wand_clock_pct: float = UNKNOWN
     foreign_orders: float = UNKNOWN
     unoccupied: float = UNKNOWN
     lease_error_ms: float = UNKNOWN
     setpoint_error_k: float = UNKNOWN
+    calibration_age_days: float = UNKNOWN
     orders_accepted: float = UNKNOWN
     sequence_age_s: float = UNKNOWN
     dose_known: float = UNKNOWN
@@ -96,6 +106,12 @@ class Facts:
     plate_sensors_good: float = UNKNOWN
     plate_cold_degc: float = UNKNOWN
     plate_warm_degc: float = UNKNOWN
+    plate_jump_k: float = UNKNOWN
+    plate_same_s: float = UNKNOWN
+    unanswered_s: float = UNKNOWN
+    risen_k: float = UNKNOWN
+    rest_apart_k: float = UNKNOWN
+    drive_share: float = UNKNOWN
     channels_apart_k: float = UNKNOWN
     plate_over_setpoint_k: float = UNKNOWN
     sink_good: float = UNKNOWN

@@ -162,6 +162,21 @@ PLATE_UNDER_SETPOINT_K = 2.0
 """Plate this far under the setpoint trips while cooling, K (alarm A04 of the clinical note)."""
 FAN_STILL_S = 2.0
 """Longest driven time without the fan turning, s: it starts within 1 s (engineering default)."""
+PLATE_SAME_S = 5.0
+"""Longest time a plate channel may repeat itself to the hundredth while driven, s: its noise is larger (fault matrix
+S03; engineering default)."""
+UNANSWERED_S = 8.0
+"""Longest time hard drive off the skin may go without the plate falling, s: a sound plate falls by half a kelvin in
+under one (fault matrix S09 gives 10 s; engineering default)."""
+RISEN_K = 2.0
+"""Furthest a plate may rise under hard drive off the skin, K (fault matrix A03; engineering default)."""
+WAND_CLOCK_PCT = 2.0
+"""Furthest the wand's clock may be off ours, % (docs/architecture.md; engineering default)."""
+REST_APART_K = 3.0
+"""Furthest a plate channel may be from the sink before a session, K: undriven metal agrees within three minutes (fault
+matrix S07, S16; engineering default)."""
+CALIBRATED_FOR_DAYS = 365.0
+"""A calibration older than twelve months does not count any more (hazard H22; engineering default)."""
 BASELINE_SKIN_DEGC = (28.0, 37.0)
 """Skin before the first contact, degC (clinical note 4.3)."""
 

@@ -45,7 +45,7 @@ class TcpLink(DescriptorLink):
 
     async def _connect_any(self, deadline_s: Seconds) -> socket.socket:
         failure: OSError = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        for family, kind, protocol, _, address in await off_loop(self._resolve, deadline_s, list.clear):
+        for family, kind, protocol, _, address in await self._addresses(deadline_s):
             line = socket.socket(family, kind, protocol)
             try:
                 line.setblocking(False)
@@ -64,6 +64,15 @@ class TcpLink(DescriptorLink):
             else:
                 return line
         raise failure
+
+    async def _addresses(self, deadline_s: Seconds) -> list[_Address]:
+        try:
+            return await off_loop(self._resolve, deadline_s, list.clear)
+        except TimeoutError as error:
+            raise LinkTimeoutError(
+                f"{self.name}: the host name {self._host!r} was not looked up in time: is the name server reached?",
+                port=self.name,
+            ) from error
 
     def _resolve(self) -> list[_Address]:
         return socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)  # type: ignore[return-value]  # TCP

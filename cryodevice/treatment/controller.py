@@ -9,16 +9,17 @@ import math
 from cryodevice.errors import QuantityError
 from cryodevice.quantities import Celsius, Channel, Seconds
 from cryodevice.safety import contact as contact_memory
-from cryodevice.safety import skin_estimate
+from cryodevice.safety import plate_watch, skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose
 from cryodevice.safety.judge import judge
 from cryodevice.safety.limits import Zone, intersect
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
+from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Clear, Lockout
-from cryodevice.treatment import evidence, link, orders, people, proof, stopping
+from cryodevice.treatment import evidence, link, orders, people, proof, stopping, wand_clock
 from cryodevice.treatment.core import (
     Answered,
     Config,
@@ -34,6 +35,7 @@ from cryodevice.treatment.core import (
 from cryodevice.treatment.news import Journal
 from cryodevice.treatment.proof import Stage
 from cryodevice.treatment.session import READY_WITHIN_K, Seen, ended, obeyed, progressed
+from cryodevice.treatment.wand_clock import WandClock
 from cryodevice.wire.codes import Capability, Flag, Mode
 
 RECORD_EVERY_S = 1.0
@@ -103,7 +105,7 @@ def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> C
             fresh = replace(link.connected(identity, token), rejected=why)
             journal.connected(identity, why)
             core = replace(_parted(core), link=fresh, limits=limits, link_why="", reading=None)
-            return replace(core, unproven="", refused=None)
+            return replace(core, unproven="", refused=None, plate=PlateWatch(), wand_clock=WandClock())
         case Disconnected(why, rejected):
             gone = replace(core.link, rejected=why if rejected else "", claimed=False, replied_at_s=Seconds(-math.inf))
             journal.disconnected(core, why)
@@ -171,6 +173,10 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
     estimate = skin_estimate.advanced(core.estimate, now, _plate_at_worst(core, now), room, touched)
     core = replace(core, contact=contact, estimate=estimate)
+    if newest is not None and identity is not None:
+        limit_ma, off_ma = identity.drive_max_ma, core.limits.off_current_ma
+        watch = plate_watch.followed(core.plate, newest, limit_ma, off_ma, touching=contact.believed)
+        core = replace(core, plate=watch, wand_clock=wand_clock.followed(core.wand_clock, newest))
     reached = core.reached_degc
     step = core.session.current
     if step is None or core.session.state not in COOLING:

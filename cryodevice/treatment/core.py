@@ -10,12 +10,14 @@ from cryodevice.safety.exposure import Dose
 from cryodevice.safety.interlocks import TABLE, Interlock
 from cryodevice.safety.limits import Limits
 from cryodevice.safety.phases import SessionState
+from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.skin_estimate import SkinEstimate
 from cryodevice.safety.verdict import Lockout, Verdict
 from cryodevice.treatment.link import Link
 from cryodevice.treatment.program import Treatment
 from cryodevice.treatment.session import Session
+from cryodevice.treatment.wand_clock import WandClock
 from cryodevice.wire.blocks import Identity, Order
 from cryodevice.wire.codes import Refusal
 
@@ -115,6 +117,7 @@ class Inputs:
         overruns: Ticks more than two periods late in the last 10 s.
         dose_known: The store knew the exposure at start and still works.
         durable_at_s: Second of the newest durable exposure record.
+        today_day: Today as days since 2000-01-01; None while nobody keeps the wall clock.
         store_failure: Why records are not reaching the disk; empty while they are.
     """
 
@@ -126,6 +129,7 @@ class Inputs:
     dose_known: bool = True
     durable_at_s: float = float("-inf")
     store_failure: str = ""
+    today_day: int | None = None
 
 
 class Resetting(StrEnum):
@@ -160,6 +164,8 @@ class Core:
         link: The line.
         link_why: Why the line is down, as last told.
         reading: Newest good reading.
+        plate: How the plate sensors have behaved.
+        wand_clock: The wand's clock beside ours.
         contact: Pessimistic memory of the contact flag.
         estimate: Worst-case skin.
         dose: Exposure.
@@ -184,6 +190,8 @@ class Core:
     link: Link = field(default_factory=Link)
     link_why: str = "not connected yet"
     reading: Reading | None = None
+    plate: PlateWatch = field(default_factory=PlateWatch)
+    wand_clock: WandClock = field(default_factory=WandClock)
     contact: Contact = field(default_factory=Contact)
     dose: Dose = field(default_factory=Dose)
     session: Session = field(default_factory=Session)

@@ -3,6 +3,7 @@
 import math
 
 from cryodevice.quantities import Channel
+from cryodevice.safety import plate_watch
 from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.facts import NO, YES, Facts, yes
 from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
@@ -14,6 +15,8 @@ from cryodevice.wire.registers import WIRE_MAGIC, WIRE_VERSION
 
 WAND_ITSELF = "wand_tripped"
 """The row that stands for the wand's own cut-outs."""
+NO_CALIBRATION_DAY = frozenset({0, 0xFFFF})
+"""Calibration dates that name none."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
 """Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
 
@@ -54,6 +57,20 @@ def _ours_and_off(core: Core, status: Status) -> bool:
     return core.link.claimed and core.link.nobody_else(status) and core.link.told_off(status)
 
 
+def _calibration_age_days(identity: Identity | None, today_day: int | None) -> float:
+    """Days since the wand was calibrated. A clock nobody keeps condemns no wand; one that names no day is unknown."""
+    if identity is None or identity.calibration_day in NO_CALIBRATION_DAY:
+        return math.nan
+    return 0.0 if today_day is None else float(today_day - identity.calibration_day)
+
+
+def _rest_apart_k(reading: Reading) -> float:
+    """How far the plate channel that is furthest from the sink is from it, K; unknown if any of the three is."""
+    sink_degc = reading.value(Channel.SINK)
+    apart = [abs(reading.value(plate) - sink_degc) for plate in (Channel.PLATE_A, Channel.PLATE_B)]
+    return math.nan if any(math.isnan(one) for one in apart) else max(apart)
+
+
 def _trip_code(status: Status) -> float:
     """Code of the trip latched in the wand, 0 for none; unknown if it has latched one and does not say which."""
     if Flag.TRIP_LATCHED not in status.flags:
@@ -87,10 +104,12 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         capable=yes(not known or REQUIRED_TO_COOL in capabilities),
         simulated_ok=yes(identity is None or not identity.simulated or config.allow_simulated),
         proven=yes(not core.unproven),
+        wand_clock_pct=core.wand_clock.error_pct,
         foreign_orders=float(link.foreign_orders),
         unoccupied=yes(not link.occupied),
         lease_error_ms=link.lease_error_ms,
         setpoint_error_k=link.setpoint_error_k,
+        calibration_age_days=_calibration_age_days(identity, inputs.today_day),
         orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),
@@ -139,6 +158,12 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "plate_sensors_good": yes(all(isinstance(plate, Fresh) for plate in plates)),
         "plate_cold_degc": reading.plate_cold_degc,
         "plate_warm_degc": reading.plate_warm_degc,
+        "plate_jump_k": core.plate.jump_k,
+        "plate_same_s": core.plate.same_s,
+        "unanswered_s": core.plate.unanswered_s,
+        "risen_k": core.plate.risen_k,
+        "rest_apart_k": _rest_apart_k(reading),
+        "drive_share": plate_watch.share_of(reading, identity.drive_max_ma) if identity is not None else math.nan,
         "channels_apart_k": abs(reading.value(Channel.PLATE_A) - reading.value(Channel.PLATE_B)),
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
         "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),

@@ -19,8 +19,8 @@ from cryodevice.treatment.program import objections
 from cryodevice.treatment.session import begun, ended, moved
 from cryodevice.wire.codes import Flag, Refusal
 
-_BEFOREHAND = frozenset({"day_sessions", "day_contact", "zone_day"})
-"""Rows that would end a session as soon as it cools, and are known before it starts."""
+_BEFOREHAND = frozenset({"calibration", "day_sessions", "day_contact", "zone_day"})
+"""Rows that would end a session before it cools or as soon as it does, and are known before it starts."""
 
 
 def heeded(core: Core, command: Command, inputs: Inputs, config: Config, journal: Journal) -> Core:

@@ -59,8 +59,8 @@ class FaultyLine(Slave):
     def feed(self, data: bytes) -> bytes:
         """Bytes have come from the host; returns those that reach it now."""
         now_s = self._now_s()
-        self._fed_s = now_s
         if self._faults.idle:
+            self._fed_s = now_s
             return self._slave.feed(data)
         self._faults.from_host(data, now_s)
         return self._move(now_s)

@@ -1,12 +1,15 @@
 """Effects of hardware and firmware faults that are not filters: switches that are held, and acts that are done."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from firmware_sim.faults.effect import Effect
 from firmware_sim.faults.parameters import Values
 from firmware_sim.faults.wand import Wand
 from firmware_sim.plant import Plant
 
+_TICK_S: Final = 0.02
+_ROUNDING_S: Final = 1e-9
 Settings = Mapping[str, object]
 Now = Callable[[float], Settings]
 """The switches and what they are set to, so many seconds after the fault began; always the same switches."""
@@ -111,8 +114,8 @@ class Act(Effect):
         self.tick(wand, now_s)
 
     def tick(self, wand: Wand, now_s: float) -> None:
-        if now_s < self._next_s - 1e-9 or self.spent:
+        if now_s < self._next_s - _ROUNDING_S or self.spent:
             return
-        self._next_s += float(self.values.get("period_s", 0.0))
+        self._next_s += max(float(self.values.get("period_s", 0.0)), _TICK_S)
         self.fire()
         self._act(wand, self.values)

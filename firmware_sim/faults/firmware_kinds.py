@@ -8,7 +8,7 @@ from firmware_sim.faults.effects import Act, FirmwareSwitches
 from firmware_sim.faults.kinds import FaultKind
 from firmware_sim.faults.parameters import Parameter, Values
 from firmware_sim.faults.wand import Wand
-from firmware_sim.faults.wand_effects import Reboot
+from firmware_sim.faults.wand_effects import Hung, Reboot
 
 _FOR_EVER_MS: Final = 1_000_000_000
 _REFUSALS: Final = ("setpoint", "lease_length", "echo", "boot_id", "token", "sequence", "trip_latched", "mode", "reset")
@@ -35,10 +35,6 @@ def _quirk(**settings: object) -> Callable[[Values], Effect]:
 def _takes(quirk: str, parameter: str) -> Callable[[Values], Effect]:
     """One quirk that is set to one parameter."""
     return lambda values: FirmwareSwitches(values, lambda _: {quirk: values[parameter]})
-
-
-def _hung(values: Values) -> Effect:
-    return FirmwareSwitches(values, lambda _: {"hung": True, "relay_timer_dead": values["relay_timer"] == "dead"})
 
 
 def _refusing(values: Values) -> Effect:
@@ -68,8 +64,10 @@ KINDS: Final = (
         _quirk(hang_safety_task=True),
     ),
     _kind(
-        "hung", "F02", "The whole program hangs with the outputs as they are; the relay timer acts, or is dead too.",
-        _hung, Parameter("relay_timer", "works", choices=("works", "dead")),
+        "hung", "F02",
+        "The whole program hangs with the outputs as they are; the relay timer acts or is dead too, the watchdog resets the wand or never does.",
+        Hung, Parameter("relay_timer", "works", choices=("works", "dead")),
+        Parameter("watchdog", "dead", choices=("works", "dead")), Parameter("watchdog_s", 1.0, 0.02, 60.0, "s"),
     ),
     _kind("watchdog_reset", "F01 F02", "The watchdog resets the wand; it stays tripped.", _boots("watchdog"), count=1),
     _kind("reboot", "F01", "The wand boots as if it had just been plugged in.", _boots("power_on"), count=1),

@@ -14,6 +14,8 @@ from firmware_sim.faults.counted import Counted
 Protocol = Literal["serial", "rtu", "tcp"]
 Piece = tuple[float, bytes]
 """When it arrives, s, and what."""
+MOST_UNDER_WAY = 1 << 20
+"""Bytes that can be under way in one direction; what is sent beyond them is lost."""
 
 
 def _nothing() -> None:
@@ -64,6 +66,7 @@ class Chain:
     def __init__(self) -> None:
         self.filters: list[ByteFilter] = []
         self._under_way: deque[Piece] = deque()
+        self._bytes = 0
 
     @property
     def idle(self) -> bool:
@@ -91,13 +94,19 @@ class Chain:
     def arrived(self, now_s: float) -> Iterator[bytes]:
         """Pieces that have arrived by now, in order."""
         for at, filter_ in enumerate(self.filters):
+            if filter_.effect.spent:
+                filter_.due_s = None
             while filter_.due_s is not None and filter_.due_s <= now_s:
                 own = filter_.own(now_s)
                 if own:
                     filter_.effect.fire()
                     self._pass([(now_s, own)], at + 1)
+                if filter_.effect.spent:
+                    filter_.due_s = None
         while self._under_way and self._under_way[0][0] <= now_s:
-            yield self._under_way.popleft()[1]
+            _, data = self._under_way.popleft()
+            self._bytes -= len(data)
+            yield data
 
     def take_out(self, effect: Counted, now_s: float) -> None:
         """Take out the filters of one effect; what they held goes on its way."""
@@ -116,9 +125,10 @@ class Chain:
                 for out in (((at_s, data),) if filter_.effect.spent else filter_.through(data, at_s))
             ]
         for at_s, data in pieces:
-            if data:
+            if data and self._bytes + len(data) <= MOST_UNDER_WAY:
                 last_s = self._under_way[-1][0] if self._under_way else at_s
                 self._under_way.append((max(at_s, last_s), data))
+                self._bytes += len(data)
 
 
 class LineFaults:

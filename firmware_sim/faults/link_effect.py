@@ -72,19 +72,9 @@ class Unplugged(LinkEffect):
                 line.put_back()
 
 
-class Resets(Effect):
-    """The plug is pulled and put back, at once and in each period."""
-
-    def begin(self, wand: Wand, now_s: float) -> None:
-        self._next_s = now_s
-        self.tick(wand, now_s)
-
-    def tick(self, wand: Wand, now_s: float) -> None:
-        if now_s < self._next_s - 1e-9 or self.spent:
-            return
-        self._next_s += self.number("period_s")
-        self.fire()
-        for line in tuple(wand.lines):
-            if self.values["line"] in {"all", line.name}:
-                line.pull()
-                line.put_back()
+def reset_lines(wand: Wand, values: Values) -> None:
+    """Pull the plug of the lines that are meant, and put it back at once."""
+    for line in tuple(wand.lines):
+        if values["line"] in {"all", line.name}:
+            line.pull()
+            line.put_back()

@@ -5,9 +5,10 @@ from typing import Final
 
 from firmware_sim.faults import filters, frame_filters
 from firmware_sim.faults.effect import Effect
+from firmware_sim.faults.effects import Act
 from firmware_sim.faults.kinds import FaultKind
 from firmware_sim.faults.line import ByteFilter
-from firmware_sim.faults.link_effect import DIRECTION, LINE, LinkEffect, Resets, Unplugged
+from firmware_sim.faults.link_effect import DIRECTION, LINE, LinkEffect, Unplugged, reset_lines
 from firmware_sim.faults.parameters import Parameter, Values
 
 _SHARE: Final = Parameter("share", 1.0, 0.0, 1.0)
@@ -41,7 +42,7 @@ KINDS: Final = (
     _kind("disconnect", "L01", "The plug is out until the fault ends: the port goes away and comes back.", Unplugged),
     _kind(
         "connection_resets", "L14 L01", "The line is cut and comes back at once, again and again.",
-        Resets, Parameter("period_s", 1.0, 0.02, 3600.0, "s"),
+        lambda values: Act(values, reset_lines), Parameter("period_s", 1.0, 0.02, 3600.0, "s"),
     ),
     _kind(
         "late_replies", "L04 P01", "Each reply comes late, and what follows it waits for it.",

@@ -55,8 +55,8 @@ KINDS: Final = (
         Parameter("offset_ms", 100, -65535, 65535, "ms", whole=True),
     ),
     _kind(
-        "clock_drift", "F06", "The uptime that is told runs this many times as fast, from when the fault begins.",
-        UptimeLie.drifting, Parameter("rate", 1.1, 0.0, 10.0),
+        "clock_drift", "F06", "The wand's clock runs this many times as fast: the uptime it tells, and the leases it counts.",
+        UptimeLie.drifting, Parameter("rate", 1.1, 0.1, 10.0),
     ),
     _kind(
         "uptime_jump", "F06 P06", "The uptime that is told jumps.",

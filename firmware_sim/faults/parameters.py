@@ -17,6 +17,13 @@ class FaultError(CryodeviceError):
     exit_code = ExitCode.USAGE
 
 
+def written(value: Value) -> str:
+    """A value as people write it."""
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One number or choice of a fault.
@@ -43,7 +50,7 @@ class Parameter:
         """The range or the choices, for people."""
         if self.choices:
             return " | ".join(self.choices)
-        return f"{self.low:g} … {self.high:g}"
+        return f"{written(self.low)} … {written(self.high)}"
 
     def checked(self, value: object) -> Value:
         """``value`` if it is allowed.

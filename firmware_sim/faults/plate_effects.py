@@ -143,8 +143,7 @@ class PlateCoarse(PlateAltered):
     """Whole steps only, as of a converter that has lost its lower bits."""
 
     def shown(self, channel: str, degc: float, plant: Plant, for_s: float) -> float:
-        step = self.number("step_k")
-        return math.floor(degc / step) * step
+        return degc - degc % self.number("step_k")
 
 
 class PlateSwapped(SampleEffect):

@@ -1,11 +1,14 @@
 """Effects of firmware faults that must know the wand they act on: what it has, how long it runs, that it boots."""
 
 from collections.abc import Callable
+from typing import Final
 
 from cryodevice.wire.codes import Capability
 from firmware_sim.faults.effects import FirmwareSwitches
 from firmware_sim.faults.parameters import Values
 from firmware_sim.faults.wand import Wand
+
+_ROUNDING_S: Final = 1e-9
 
 
 class PowerCut(FirmwareSwitches):
@@ -17,6 +20,29 @@ class PowerCut(FirmwareSwitches):
     def end(self, wand: Wand, now_s: float) -> None:
         super().end(wand, now_s)
         wand.reboot("power_on")
+
+
+class Hung(FirmwareSwitches):
+    """The whole program hangs, until a watchdog that works resets the wand."""
+
+    def __init__(self, values: Values) -> None:
+        super().__init__(values, lambda _: {"hung": True, "relay_timer_dead": values["relay_timer"] == "dead"})
+        self._bites = values["watchdog"] == "works"
+        self._bitten = False
+
+    @property
+    def spent(self) -> bool:
+        """Also once it has been reset."""
+        return self._bitten or super().spent
+
+    def tick(self, wand: Wand, now_s: float) -> None:
+        super().tick(wand, now_s)
+        self._bitten = self._bites and now_s >= self.began_s + self.number("watchdog_s") - _ROUNDING_S
+
+    def end(self, wand: Wand, now_s: float) -> None:
+        super().end(wand, now_s)
+        if self._bitten:
+            wand.reboot("watchdog")
 
 
 class Reboot(FirmwareSwitches):
@@ -37,17 +63,18 @@ class UptimeLie(FirmwareSwitches):
     Args:
         values: Parameters.
         offset_ms: By how much, so many seconds after it began.
+        more: Quirks beside it.
     """
 
-    def __init__(self, values: Values, offset_ms: Callable[[float], float]) -> None:
+    def __init__(self, values: Values, offset_ms: Callable[[float], float], **more: float) -> None:
         self._start_ms = 0
-        super().__init__(values, lambda for_s: {"uptime_offset_ms": round(offset_ms(for_s)) + self._start_ms})
+        super().__init__(values, lambda for_s: {"uptime_offset_ms": round(offset_ms(for_s)) + self._start_ms, **more})
 
     @classmethod
     def drifting(cls, values: Values) -> "UptimeLie":
         """Runs too fast or too slow."""
         rate = float(values["rate"])
-        return cls(values, lambda for_s: (rate - 1.0) * 1000.0 * for_s)
+        return cls(values, lambda for_s: (rate - 1.0) * 1000.0 * for_s, clock_rate=rate)
 
     @classmethod
     def jumping(cls, values: Values) -> "UptimeLie":

@@ -52,6 +52,7 @@ class Lease:
         deadline_ms: End of the lease, ``None`` when no lease stands.
         overrun_ms: Deliberate misbehaviour: how much later the lease really ends.
         from_arrival: Deliberate misbehaviour: the lease is counted from when the order came.
+        clock_rate: Deliberate misbehaviour: how many times as fast the clock runs by which a lease is counted.
         setpoint_offset_k: Deliberate misbehaviour: added to the setpoint of an order, K.
         token: Session token in force, 0 none.
         order_sequence: Order sequence last accepted.
@@ -71,6 +72,7 @@ class Lease:
         self.deadline_ms: int | None = None
         self.overrun_ms = 0
         self.from_arrival = False
+        self.clock_rate = 1.0
         self.setpoint_offset_k = 0.0
         self.token = 0
         self.order_sequence = 0
@@ -169,7 +171,7 @@ class Lease:
         self.mode = Mode(order.mode)
         self.setpoint_degc = None if self.mode is Mode.OFF else order.setpoint_degc + self.setpoint_offset_k
         since_ms = now_ms if self.from_arrival else echo.sampled_ms
-        self.deadline_ms = self.last_deadline_ms = since_ms + order.lease_ms
+        self.deadline_ms = self.last_deadline_ms = since_ms + round(order.lease_ms / self.clock_rate)
         self.last_echo_sampled_ms = echo.sampled_ms
 
     def _stop(self, order: ReceivedOrder, now_ms: int) -> None:

@@ -14,6 +14,9 @@ _TRIP: Final = int(Flag.TRIP_LATCHED)
 
 def tell(values: Values, quirks: Quirks, acted: Counter[str]) -> None:
     """Put the lies of a status in place, and count each that changes something."""
+    if quirks.clock_rate != 1.0:
+        remaining_ms = round(int(values["lease_remaining_ms"] or 0) * quirks.clock_rate)
+        _say(values, acted, "clock_rate", lease_remaining_ms=min(max(remaining_ms, 0), U16 - 1))
     if quirks.lease_report_offset_ms:
         remaining_ms = int(values["lease_remaining_ms"] or 0) + quirks.lease_report_offset_ms
         _say(values, acted, "lease_report_offset_ms", lease_remaining_ms=min(max(remaining_ms, 0), U16 - 1))

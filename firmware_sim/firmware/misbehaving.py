@@ -19,6 +19,7 @@ from firmware_sim.firmware.status_block import Values
 from firmware_sim.plant import Plant, Samples
 
 _MADE_UP: Final = {"supply_out_of_range": int(Fault.SUPPLY), "calibration_invalid": int(Fault.CALIBRATION)}
+_SLOWEST: Final = 0.01
 _STANDSTILLS: Final = ("hang_safety_task", "hung", "unpowered")
 
 
@@ -59,6 +60,7 @@ class Firmware(GoodFirmware):
         self.lease.overrun_ms = self.quirks.lease_overrun_ms
         self.lease.from_arrival = self.quirks.lease_from_arrival
         self.lease.setpoint_offset_k = self.quirks.setpoint_offset_k
+        self.lease.clock_rate = max(self.quirks.clock_rate, _SLOWEST)
 
 
 class _BadFirmware(Firmware):

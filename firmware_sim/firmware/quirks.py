@@ -40,6 +40,8 @@ class Quirks(Watched):
         orders_unapplied: Orders other than a stop are answered as good and change nothing.
         refuse_orders: Orders other than a stop are refused for this reason, a value of status 24.
         setpoint_offset_k: An order's setpoint comes into force this much off, K.
+        clock_rate: The wand's clock runs this many times as fast, above 0: leases are so much shorter, and what is left
+            of them is told by that clock.
         uptime_rate: Reported uptime runs this many times as fast.
         uptime_offset_ms: Added to the reported uptime, ms.
         report_drive_off: Says that the drive is off, the relay open, no lease live, whatever is.
@@ -82,6 +84,7 @@ class Quirks(Watched):
     orders_unapplied: bool = False
     refuse_orders: int | None = None
     setpoint_offset_k: float = 0.0
+    clock_rate: float = 1.0
     uptime_rate: float = 1.0
     uptime_offset_ms: int = 0
     report_drive_off: bool = False

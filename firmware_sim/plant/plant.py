@@ -127,13 +127,13 @@ class Plant:
                 fan_powered=fan_powered,
             )
             if faults.fan_loss:
-                applicator.fan_rpm = min(applicator.fan_rpm, (1.0 - faults.fan_loss) * RATED_RPM)
+                applicator.fan_rpm = min(applicator.fan_rpm, max(1.0 - faults.fan_loss, 0.0) * RATED_RPM)
             sensors.follow(applicator.plate_degc, applicator.sink_degc, skin.surface_degc)
 
     def _kept_w(self, ambient_degc: float) -> float:
         """Heat that a sink in good order would give to the air and this one does not, W."""
-        applicator = self._applicator
-        return self.disturbances.sink_loss * applicator.air_w_k * (applicator.sink_degc - ambient_degc)
+        applicator, loss = self._applicator, min(max(self.disturbances.sink_loss, 0.0), 1.0)
+        return loss * applicator.air_w_k * (applicator.sink_degc - ambient_degc)
 
     def sample(self) -> Samples:
         """What the sensors show now; call it once each firmware tick, for each call draws its own noise."""
@@ -178,12 +178,13 @@ class Plant:
 
     def _current(self) -> float:
         """Current through the thermoelectric with the actuators as they are now, A; the bridge answers in < 1 ms."""
-        applicator, faults = self._applicator, self.disturbances
+        faults = self.disturbances
+        if not (self.relay_closed if faults.quiet else self._conducts()):
+            return 0.0
+        applicator = self._applicator
         limit = applicator.parameters.drive_max_a
         asked = min(max(self.drive_a, -limit), limit)
         if faults.quiet:
-            return applicator.deliverable(asked) if self.relay_closed else 0.0
-        if not self._conducts():
-            return 0.0
+            return applicator.deliverable(asked)
         asked = asked * (1.0 - faults.drive_loss) if faults.drive_stuck_a is None else faults.drive_stuck_a
         return applicator.deliverable(-asked if faults.drive_reversed else asked, faults.supply_v)

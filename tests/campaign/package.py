@@ -144,6 +144,10 @@ def page(version: str, results: list[dict]) -> str:
             f"| {result['where']} | {result['step']} | {said} | {result['s']:g} | {'' if result['ok'] else '**failed**'} |"
         )
     lines += [f"| - | {step} | not reached | - | **failed** |" for step in sorted(missing)]
+    lines += ["\n## What the doctor says\n", "As the service's user, its whole output, in the chroot of above."]
+    for result in results:
+        if "shown" in result:
+            lines += [f"\n**{result['step'].removeprefix('doctor ').capitalize()}**\n", f"```\n{result['shown']}\n```"]
     return "\n".join(lines) + "\n"
 
 

@@ -32,6 +32,8 @@ User=cryodevice
 RuntimeDirectory=wand
 ExecStart=/usr/bin/{" ".join(SIM)}
 """
+SHOWN: list[str] = []
+"""What the step has to show in full, taken by whoever runs it."""
 
 
 def run(*words: object, within_s: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -199,13 +201,16 @@ def children(pid: int) -> list[str]:
 
 
 def doctor(*expected: str) -> str:
-    """``doctor --json`` as it is now; which checks fail."""
-    if "doctor" not in good("cryodevice", "--help"):
-        return "not in this version"
-    done = run(*AS_SERVICE, "cryodevice", "doctor", "--config", CONFIG, "--json")
+    """``doctor`` as it is now, for a person and then as JSON; which checks fail."""
+    words = [*AS_SERVICE, "cryodevice", "doctor", "--config", CONFIG]
+    plain = run(*words)
+    SHOWN.append(plain.stdout.strip() + f"\n\nexit status {plain.returncode}")
+    done = run(*words, "--json")
     checks = {check["check"]: check["state"] for check in json.loads(done.stdout)["checks"]}
     failed = [name for name, state in checks.items() if state == "fail"]
-    assert set(failed) & set(expected) if expected else not failed, (failed, done.stdout[-600:])
+    assert failed == list(expected), (failed, done.stdout[-600:])
+    assert re.findall(r"^fail +(\w+)", plain.stdout, re.MULTILINE) == failed, plain.stdout[-600:]
+    assert (plain.returncode, plain.stderr) == (int(bool(failed)), ""), plain
     return f"{len(checks)} checks; fails: {', '.join(failed) or 'none'}"
 
 
@@ -224,7 +229,7 @@ def doctor_busy_port() -> str:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             fcntl.ioctl(descriptor, 0x540C)  # TIOCEXCL
-            return doctor("exclusive", "port")
+            return doctor("exclusive")
         finally:
             os.close(descriptor)
 
@@ -504,11 +509,13 @@ def main() -> None:
     with results.open("a") as out:
         for step in STEPS[phase]:
             began = time.monotonic()
+            SHOWN.clear()
             result = {"step": step.__name__.replace("_", " "), "where": phase, "ok": True}
             try:
                 result["said"] = step()
             except Exception as error:  # noqa: BLE001 - the next steps still tell something
                 result |= {"ok": False, "said": f"{type(error).__name__}: {error}"[:800]}
+            result |= {"shown": "\n".join(SHOWN)} if SHOWN else {}
             result["s"] = round(time.monotonic() - began, 1)
             out.write(json.dumps(result) + "\n")
             out.flush()

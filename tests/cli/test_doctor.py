@@ -1,12 +1,14 @@
 """The doctor on real things: a simulated wand in a process of its own, ports missing, busy, forbidden or foreign."""
 
 import asyncio
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import tty
 from contextlib import contextmanager, suppress
@@ -14,11 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from cryodevice.app import wand_of
 from cryodevice.cli.doctor import examined
 from cryodevice.cli.doctor_case import Case
 from cryodevice.cli.doctor_checks import NEEDS, State
 from cryodevice.cli.doctor_host import whose
+from cryodevice.cli.doctor_wand import round_trip
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.clock import SystemClock
+from cryodevice.settings import load_settings
 from tests.records.test_upgrade import SCHEMA_1, script
 from tests.system.processes import (
     CRYODEVICE,
@@ -26,6 +32,7 @@ from tests.system.processes import (
     PYTHON,
     ROOT,
     Daemon,
+    Relay,
     Wand,
     cryodevice,
     write_settings,
@@ -37,8 +44,9 @@ OK, WARN, FAIL, SKIP = State.OK, State.WARN, State.FAIL, State.SKIP
 
 @pytest.fixture(scope="module")
 def one_wand(tmp_path_factory):
-    """One simulated wand, on a pty and on TCP at once."""
-    with Wand(tmp_path_factory.mktemp("wand"), tcp=True) as wand:
+    """One simulated wand, on every kind of line at once."""
+    lines = ("--serial", "auto", "--serial-tcp", "127.0.0.1:0", "--modbus-rtu", "auto", "--modbus-tcp", "127.0.0.1:0")
+    with Wand(tmp_path_factory.mktemp("wand"), line=lines) as wand:
         yield wand
 
 
@@ -62,8 +70,19 @@ def settings(tmp_path):
 
 
 def tcp(wand) -> dict[str, object]:
-    host, port = wand.endpoints["serial_tcp"].rsplit(":", 1)
-    return {"kind": "tcp", "host": host, "tcp_port": int(port)}
+    return link_to(wand, "tcp")
+
+
+LINES = {"serial": "serial", "modbus-rtu": "modbus_rtu", "tcp": "serial_tcp", "modbus-tcp": "modbus_tcp"}
+
+
+def link_to(wand, kind: str) -> dict[str, object]:
+    """``[link]`` for the wand's line of this kind."""
+    line = wand.endpoints[LINES[kind]]
+    if not kind.endswith("tcp"):
+        return {"kind": kind, "port": line}
+    host, port = line.rsplit(":", 1)
+    return {"kind": kind, "host": host, "tcp_port": int(port)}
 
 
 async def doctor(config):
@@ -120,10 +139,92 @@ async def test_a_port_that_is_not_there_is_named_and_explains_the_rest(settings)
     }
 
 
-async def test_nobody_listening_on_tcp_is_said(settings):
-    results = await doctor(settings("/nowhere", link={"kind": "tcp", "host": "127.0.0.1", "tcp_port": 9}))
-    assert results["exclusive"].state is FAIL
-    assert "nothing listens on that port" in results["exclusive"].message
+@pytest.mark.parametrize("kind", ["tcp", "modbus-tcp"])
+async def test_nobody_listening_on_tcp_fails_at_the_port(settings, kind):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        link = {"kind": kind, "host": "127.0.0.1", "tcp_port": nobody.getsockname()[1]}
+        results = await doctor(settings("/nowhere", link=link))
+    assert results["port"].state is FAIL
+    assert "nothing listens on that port" in results["port"].message
+    assert "link.tcp_port" in results["port"].todo
+    assert {"exclusive", "identity", "lease_proof"} <= skipped_because(results, "port")
+
+
+async def test_a_host_that_nobody_knows_fails_at_the_port(settings):
+    results = await doctor(settings("/nowhere", link={"kind": "tcp", "host": "no-such-host.invalid"}))
+    assert results["port"].state is FAIL
+    assert re.search(r"'no-such-host.invalid' (is not known|was not looked up in time)", results["port"].message)
+    assert "link.host" in results["port"].todo
+    assert "exclusive" in skipped_because(results, "port")
+
+
+class Converter:
+    """A TCP port that counts who connects, and that is connected through to a wand or says nothing."""
+
+    def __init__(self, through: str = "") -> None:
+        self.connections, self._through = 0, through
+
+    async def taken(self, reader, writer):
+        self.connections += 1
+        if not self._through:
+            await reader.read()
+            writer.close()
+            return
+        host, port = self._through.rsplit(":", 1)
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(carried(reader, far_writer), carried(far_reader, writer))
+
+
+async def carried(reader, writer):
+    while data := await reader.read(4096):
+        writer.write(data)
+    writer.close()
+
+
+async def test_over_tcp_the_wand_is_connected_to_once_and_not_beside_a_daemon(wand, settings, tmp_path):
+    converter = Converter(wand.endpoints["serial_tcp"])
+    async with await asyncio.start_server(converter.taken, "127.0.0.1", 0) as server:
+        link = {"kind": "tcp", "host": "127.0.0.1", "tcp_port": server.sockets[0].getsockname()[1]}
+        config = settings("/nowhere", link=link)
+        results = await doctor(config)
+        assert results["port"].message.endswith("takes connections")
+        assert results["exclusive"].message == "connected, and nobody else orders the wand"
+        assert results["lease_proof"].state is OK, results
+        assert converter.connections == 1
+        with (tmp_path / "state" / "exposure.lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            results = await doctor(config)
+        assert results["daemon"].state is FAIL
+        assert results["port"].state is SKIP
+        assert "left to the daemon" in results["port"].message
+        assert "identity" in skipped_because(results, "daemon")
+        assert converter.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "put"),
+    [
+        ("modbus-rtu", {"kind": "serial"}, 'link.kind = "modbus-rtu"'),
+        ("serial", {"kind": "modbus-rtu"}, 'link.kind = "serial"'),
+        ("modbus-tcp", {"kind": "tcp"}, 'link.kind = "modbus-tcp"'),
+        ("tcp", {"kind": "modbus-tcp"}, 'link.kind = "tcp"'),
+        ("modbus-rtu", {"unit": 7}, "link.unit = 1"),
+        ("modbus-tcp", {"kind": "tcp", "unit": 7}, 'link.unit = 1 and link.kind = "modbus-tcp"'),
+    ],
+)
+async def test_a_wand_that_answers_under_other_settings_is_found_and_they_are_named(
+    wand, settings, monkeypatch, line, wrong, put
+):
+    monkeypatch.setattr("cryodevice.cli.doctor_line.CONNECT_S", Seconds(0.3))
+    before = wand.truth()["order_epoch"]
+    results = await doctor(settings("/nowhere", link=link_to(wand, line) | wrong))
+    assert (results["port"].state, results["exclusive"].state) == (OK, OK)
+    assert results["identity"].state is FAIL
+    assert results["identity"].message == f"no wand answers as it is set; one answers with {put}"
+    assert results["identity"].todo == f"set {put}"
+    assert "lease_proof" in skipped_because(results, "identity")
+    assert wand.truth()["order_epoch"] == before, "it was ordered"
 
 
 HOLD = """
@@ -164,7 +265,8 @@ def babbler():
 
 
 async def test_what_is_no_wand_is_told_apart_from_silence(settings, monkeypatch):
-    monkeypatch.setattr("cryodevice.cli.doctor_wand.CONNECT_S", Seconds(0.4))
+    monkeypatch.setattr("cryodevice.cli.doctor_line.CONNECT_S", Seconds(0.4))
+    monkeypatch.setattr("cryodevice.cli.doctor_line.OTHERWISE_S", Seconds(0.2))
     with babbler() as port:
         results = await doctor(settings(port))
     assert results["exclusive"].state is OK
@@ -320,18 +422,46 @@ async def test_a_wand_that_has_stopped_sampling_or_was_calibrated_long_ago(wand,
     wand.ask("quirk calibration_day 9000")
     wand.ask("quirk hang_safety_task on")
     results = await doctor(settings(wand.port))
-    assert results["calibration"].state is WARN
+    assert results["calibration"].state is FAIL
     assert results["round_trip"].state is FAIL
     assert "stopped sampling" in results["round_trip"].message
+
+
+async def test_one_lost_reply_is_one_miss_also_where_the_line_is_kept_quiet_after_it(wand, settings):
+    with Relay(wand.endpoints["modbus_rtu"]) as relay:
+        case = Case()
+        case.settings = load_settings(settings(relay.port, link={"kind": "modbus-rtu"}))
+        case.wand = line = wand_of(case.settings, SystemClock())
+        await line.connect(Seconds(3.0))
+        read, asked = line.read_status, 0
+
+        async def read_all_but_one(timeout_s):
+            nonlocal asked
+            asked += 1
+            relay.to_host = asked != 5
+            try:
+                return await read(timeout_s)
+            finally:
+                relay.to_host = True
+
+        line.read_status = read_all_but_one
+        try:
+            found = await round_trip(case)
+        finally:
+            case.close()
+    assert 1 <= found.evidence["missed"] < 10, found
+    assert found.state is not FAIL
 
 
 async def test_a_daemon_on_another_state_directory_is_seen_by_its_orders_and_left_alone(wand, settings, tmp_path):
     elsewhere = write_settings(tmp_path / "other.toml", "/nowhere", tmp_path / "elsewhere", link=tcp(wand))
     with Daemon(elsewhere, tmp_path / "elsewhere") as daemon:
         daemon.until_permit()
-        results = await doctor(settings(wand.port))
-        assert results["at_rest"].state is FAIL
-        assert "another program orders this wand" in results["at_rest"].message
+        for kind in LINES:
+            results = await doctor(settings("/nowhere", link=link_to(wand, kind)))
+            assert results["exclusive"].state is FAIL, kind
+            assert "another program orders this wand" in results["exclusive"].message
+            assert {"at_rest", "lease_proof"} <= skipped_because(results, "exclusive")
         daemon.until(lambda status: status["permit"] and status["claimed"], 3, "an undisturbed daemon")
 
 

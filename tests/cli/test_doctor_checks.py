@@ -67,9 +67,9 @@ def test_the_exit_code(states, code):
         (checks.calibration(30), OK, "30 days ago"),
         (checks.calibration(-1), OK, "0 days ago"),
         (checks.calibration(340), WARN, "expires soon"),
-        (checks.calibration(366), WARN, "expired"),
-        (checks.calibration(-40), WARN, "40 days in the future"),
-        (checks.calibration(None), WARN, "does not say"),
+        (checks.calibration(366), FAIL, "expired"),
+        (checks.calibration(-40), FAIL, "40 days in the future"),
+        (checks.calibration(None), FAIL, "does not say"),
         (checks.round_trip([0.008] * 20, 0, 0.025), OK, "8.0 ms"),
         (checks.round_trip([0.008] * 16, 4, 0.025), WARN, "4 of 20"),
         (checks.round_trip([0.008] * 5, 15, 0.025), FAIL, "15 of 20"),
@@ -96,3 +96,9 @@ def test_the_service_manager_is_told_of_plainly(tmp_path):
     unit.write_text("[Service]\nWatchdogSec=5s\n")
     found = supervised("", "", (str(tmp_path),))
     assert (found.state, found.message) == (OK, f"{unit}, watchdog 5s")
+
+
+def test_another_master_shows_in_orders_or_in_a_lease_that_is_not_ours():
+    assert checks.another_master(0, 0, 0.25) == ""
+    assert "5 orders in 0.25 s" in checks.another_master(5, 0, 0.25)
+    assert "a lease that is not ours is live, 480 ms" in checks.another_master(0, 480, 0.25)

@@ -124,6 +124,57 @@ def test_all_lines_lead_to_one_wand(tmp_path: Any) -> None:
             assert status[22] == modbus_host.TOKEN
 
 
+def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for() -> None:
+    lines = (
+        "--serial-tcp",
+        "127.0.0.1:0",
+        "--modbus-rtu",
+        "auto",
+        "--modbus-tcp",
+        "127.0.0.1:0",
+        "--control",
+        "127.0.0.1:0",
+    )
+    with serving(*lines) as (_, where):
+        control = socket.create_connection(address(where["control"]), timeout=3)
+        replies = control.makefile()
+
+        def say(line: str) -> Any:
+            control.sendall(line.encode() + b"\n")
+            return json.loads(replies.readline())
+
+        descriptor = os.open(where["modbus_rtu"], os.O_RDWR | os.O_NOCTTY)
+        try:
+            assert say("inject wrong_replies line=modbus_rtu wrong=unit count=1") == {"ok": True, "id": 1}
+            for unit in (0, 1):
+                os.write(descriptor, modbus_host.rtu(modbus_host.GOOD))
+                reply = b""
+                while len(reply) < 69:
+                    reply += os.read(descriptor, 100)
+                assert modbus_host.words_of(modbus_host.pdu_of(reply))
+                assert reply[0] == unit
+        finally:
+            os.close(descriptor)
+        assert say("inject loss_to_host line=modbus_tcp")["ok"]
+        with socket.create_connection(address(where["modbus_tcp"]), timeout=0.1) as host:
+            host.sendall(modbus_host.mbap(modbus_host.GOOD))
+            with pytest.raises(TimeoutError):
+                host.recv(1)
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            assert ask(host, encode_frame(Frame(3, 1, b""))).type == 0x83
+        (lost,) = say("get faults")["faults"]
+        assert (lost["id"], lost["name"], lost["fired"]) == (2, "loss_to_host", 1)
+        assert say("clear")["faults"] == []
+        control.close()
+
+
+def test_a_list_that_nobody_reads_is_no_error() -> None:
+    program = [sys.executable, "-m", "firmware_sim", "faults", "--json"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert (process.wait(5), process.stderr.read()) == (0, "")
+
+
 def test_a_link_in_use_is_exit_2_and_one_left_by_a_killed_run_is_replaced(tmp_path: Any) -> None:
     link = tmp_path / "wand"
     with serving("--serial", str(link)) as (process, _):

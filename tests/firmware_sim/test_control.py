@@ -78,6 +78,21 @@ def test_a_disturbance_acts(bench: Any, execute: Any) -> None:
     assert execute("get truth")["truth"]["trip"] == "plate_sensor"
 
 
+def test_faults_are_injected_listed_and_cleared(bench: Any, execute: Any) -> None:
+    assert execute("inject plate_open channel=both duration_s=2") == {"ok": True, "id": 1}
+    assert execute("inject late_replies delay_ms=450 start_s=9 count=3") == {"ok": True, "id": 2}
+    bench.run(0.04)
+    assert execute("get truth")["truth"]["trip"] == "plate_sensor"
+    listed = execute("get faults")["faults"]
+    assert [(one["id"], one["name"], one["running"], one["fired"]) for one in listed] == [
+        (1, "plate_open", True, 2),
+        (2, "late_replies", False, 0),
+    ]
+    assert listed == execute("get truth")["truth"]["faults_active"]
+    assert [one["id"] for one in execute("clear 1")["faults"]] == [2]
+    assert execute("clear") == {"ok": True, "faults": []}
+
+
 def test_reboot(bench: Any, execute: Any) -> None:
     assert execute("reboot") == {"ok": True, "boot_id": 2}
     assert execute("reboot watchdog") == {"ok": True, "boot_id": 3}
@@ -107,6 +122,16 @@ def test_reboot(bench: Any, execute: Any) -> None:
         ("quirk magic -1", "register"),
         ("quirk magic x", "whole number"),
         ("quirk", "quirk NAME VALUE"),
+        ("quirk refuse_orders 77", "none, 0, 1, 2"),
+        ("quirk setpoint_offset_k 251", "from -250 to 250"),
+        ("inject", "inject FAULT"),
+        ("inject plate_opn", "did you mean plate_open"),
+        ("inject plate_open side=a", "it has: channel"),
+        ("inject plate_open a", "no key=value"),
+        ("inject plate_offset offset_k=1e9", "-100 … 100 K"),
+        ("clear 7", "ids in force or waiting: none"),
+        ("clear soon", "whole number"),
+        ("clear 1 2", "clear [ID]"),
         ("reboot soon", "watchdog"),
         ("reboot watchdog now", "reboot"),
         ("\0\x1b[2J", "help"),

@@ -62,6 +62,7 @@ class Rig:
     store_writes: bool = True
     store_failure: str = ""
     dose_known: bool = True
+    today_day: int | None = None
     treatment: Treatment = DEMO
 
     def __post_init__(self):
@@ -146,6 +147,7 @@ class Rig:
                 self.dose_known,
                 self.durable_at_s,
                 self.store_failure,
+                self.today_day,
             ),
             self.config,
         )

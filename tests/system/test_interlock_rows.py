@@ -14,15 +14,16 @@ import pytest
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.interlocks import TABLE
-from cryodevice.safety.limits import Zone
+from cryodevice.safety.limits import PLATE_SAME_S, UNANSWERED_S, Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.safety.verdict import Action
 from cryodevice.treatment.program import Step, Treatment
+from cryodevice.treatment.wand_clock import WINDOW_S
 from cryodevice.wire import frame as wire_frame
 from cryodevice.wire.blocks import Order, pack_order, unpack_order
 from cryodevice.wire.codes import Capability, Mode
 from firmware_sim.endpoints.serial_slave import SerialSlave
-from tests.system.rig import Rig, table_without
+from tests.system.rig import PERIOD_S, Rig, table_without
 
 REACTION_S = 0.25
 """Through the daemon, beside the rule's own dwell (docs/architecture.md)."""
@@ -51,6 +52,27 @@ def plate(offset_k: float) -> Callable[[Rig], None]:
         rig.sim.plant.disturbances.plate_b_offset_k = offset_k
 
     return provoke
+
+
+def plate_drifts(offset_k: float, k_s: float = 4.0) -> Callable[[Rig], None]:
+    """Both channels go off by this much, no faster than a plate may."""
+
+    def provoke(rig: Rig) -> None:
+        for number in range(1, round(offset_k / k_s / PERIOD_S) + 1):
+            plate(number * k_s * PERIOD_S)(rig)
+            rig.tick()
+
+    return provoke
+
+
+def plate_sensors_off_the_plate(rig: Rig) -> None:
+    """Both channels go on showing the room, noise and all."""
+
+    def before_each_exchange(request: bytes) -> bytes:
+        plate(24.0 - rig.sim.truth()["plate_degc"])(rig)
+        return request
+
+    rig.filter = before_each_exchange
 
 
 def disturb(**values) -> Callable[[Rig], None]:
@@ -204,6 +226,11 @@ def had(dose: Dose) -> Callable[[Rig], None]:
     return provoke
 
 
+def expired(rig: Rig) -> None:
+    """The wand was calibrated a year and a day ago."""
+    rig.today_day = rig.core.link.identity.calibration_day + 366
+
+
 def welded_and_stuck(rig: Rig) -> None:
     """The second channel is gone and the bridge conducts: nothing this side of the supply can take the current away."""
     disturb(relay_welded=True, drive_stuck_a=1.0)(rig)
@@ -232,6 +259,7 @@ CASES: dict[str, Case] = {
     "sequence_stopped": Case(quirk(hang_safety_task=True), budget_s=0.35),  # a hung wand's own relay timer: 300 ms
     "second_master": Case(foreign_stop),
     "occupied": Case(foreign_stops_at_every_exchange, connect_only, wait_s=1.0),
+    "wand_clock": Case(quirk(uptime_rate=1.03), to_idle, wait_s=2.0 * WINDOW_S),
     "lease_mismatch": Case(quirk(lease_report_offset_ms=100)),
     "setpoint_mismatch": Case(quirk(setpoint_offset_k=-0.02)),
     "token": Case(foreign_stop_under_a_lost_order),
@@ -250,8 +278,13 @@ CASES: dict[str, Case] = {
     "plate_under_floor": Case(plate(-5.0)),
     "plate_under_setpoint": Case(plate(-3.2)),
     "plate_over_ceiling": Case(plate(33.0)),
-    "plate_warm": Case(plate(31.0)),
+    "plate_warm": Case(plate_drifts(14.8), to_idle),
     "channels_apart": Case(disturb(plate_b_offset_k=2.6)),
+    "plate_jump": Case(plate(4.0)),
+    "plate_frozen": Case(disturb(plate_a_frozen=True), wait_s=PLATE_SAME_S),
+    "no_response": Case(plate_sensors_off_the_plate, to_ready, wait_s=UNANSWERED_S + 2.5),
+    "wrong_way": Case(disturb(drive_reversed=True), to_ready, wait_s=4.0, budget_s=2.0),
+    "drive_mismatch": Case(both(ALONE, disturb(drive_stuck_a=-0.5))),
     "drive_while_off": Case(both(ALONE, welded_and_stuck), to_idle),
     "sink_sensor": Case(both(ALONE, disturb(sink_lost=True))),
     "sink_trip": Case(sink_at(52.0)),
@@ -259,6 +292,8 @@ CASES: dict[str, Case] = {
     "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
+    "plate_at_rest": Case(nothing, both(plate(3.5), to_ready), wait_s=3.0),
+    "calibration": Case(expired, to_ready),
     "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),
     "static_dwell": Case(nothing, wait_s=30.0, rig={"treatment": HOLD_60}),
     "step_contact": Case(nothing, released_on_the_skin, wait_s=11.0, rig={"settings": {"step_contact_s": 20.0}, "treatment": SHORT}),

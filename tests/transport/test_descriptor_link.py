@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -331,6 +332,21 @@ async def test_a_refused_connection_says_so() -> None:
 async def test_an_unknown_host_says_so() -> None:
     with pytest.raises((PortUnavailableError, LinkTimeoutError), match=r"not known|in time"):
         await open_link("socket://no-such-host.invalid:4000").open(soon(5.0))
+
+
+async def test_a_host_whose_name_is_not_looked_up_in_time_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+
+    def no_name_server(*_: object, **__: object) -> list[object]:
+        asked.wait(5.0)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_name_server)
+    try:
+        with pytest.raises(LinkTimeoutError, match=r"the host name 'wand\.example' was not looked up in time"):
+            await open_link("socket://wand.example:4000").open(soon(0.1))
+    finally:
+        asked.set()
 
 
 async def test_a_host_that_takes_no_connection_is_a_time_out() -> None:

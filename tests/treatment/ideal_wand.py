@@ -97,6 +97,7 @@ class Bench:
             "order_epoch": self.epoch,
             "token": self.token,
             "setpoint_degc": self.setpoint_degc,
+            "sink_degc": self.wand.get("plate_a_degc", 20.0),
             **self.wand,
             **changes,
         }

@@ -19,6 +19,7 @@ from cryodevice.quantities import (
     to_celsius,
     to_kelvin,
     u16_newer,
+    wire_day,
 )
 from cryodevice.wire.registers import FIELDS
 
@@ -82,3 +83,11 @@ def test_every_channel_is_a_field_of_the_status() -> None:
         for field in FIELDS.values()
         if 0x0100 <= field.address < 0x0120 and field.optional and field.name != "setpoint_degc"
     }
+
+
+@pytest.mark.parametrize(
+    ("wall_s", "day"),
+    [(946_684_800.0, 0), (946_771_199.9, 0), (946_771_200.0, 1), (1_700_000_000.0, 8718), (0.0, -10_957)],
+)
+def test_days_on_the_wire_count_from_the_year_2000(wall_s, day):
+    assert wire_day(wall_s) == day

@@ -190,6 +190,13 @@ async def test_a_reset_connection_is_told_and_can_be_made_again(bench: Any) -> N
             async with asyncio.timeout(2.0):
                 with pytest.raises(ConnectionResetError):
                     await asyncio.get_running_loop().sock_recv(client, 1)
+        number = bench.simulator.faults.inject(injection("disconnect"))
+        with socket.create_connection((port.address.host, port.address.port)) as client:
+            client.setblocking(False)
+            async with asyncio.timeout(2.0):
+                with pytest.raises(ConnectionResetError):
+                    await asyncio.get_running_loop().sock_recv(client, 1)
+        bench.simulator.faults.clear(number)
         with socket.create_connection((port.address.host, port.address.port)) as client:
             end = End("modbus_tcp", client.fileno())
             end.ask()

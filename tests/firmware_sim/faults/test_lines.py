@@ -69,6 +69,16 @@ def test_an_order_is_altered_under_a_good_check(line: Host) -> None:
     assert line.words(line.order())[18] == 800
 
 
+def test_an_order_by_function_16_is_altered_too(bench: Any) -> None:
+    line = bench.simulator.line("memory", RtuSlave(bench.firmware))
+    bench.simulator.faults.inject(injection("order_altered", {"field": "setpoint", "added": 150}))
+    bench.host.status()
+    line.feed(host.rtu(host.write_many(host.ORDER, bench.host.words(1))))
+    assert bench.firmware.lease.setpoint_degc == 9.5
+    line.feed(host.rtu(host.write_many(host.SCRATCH, [7])))
+    assert bench.firmware.scratch == 7
+
+
 def test_a_stale_echo_is_refused_and_a_stop_passes(line: Host) -> None:
     line.bench.simulator.faults.inject(injection("stale_echo", {"ticks": 300}))
     line.order()
@@ -212,6 +222,29 @@ def test_a_fault_that_is_spent_lets_everything_pass(bench: Any) -> None:
     assert bench.simulator.faults.fired("loss_to_wand") == 2
 
 
+def test_what_sends_by_itself_stops_at_its_count_though_nobody_looks_for_long(bench: Any) -> None:
+    line = bench.simulator.line("memory", Mirror())
+    bench.simulator.faults.inject(injection("garbage_flood", {"bytes_s": 1000}, count=3))
+    bench.run(0.9)
+    assert len(line.silence()) == 30
+    assert bench.simulator.faults.fired("garbage_flood") == 3
+    bench.simulator.faults.inject(injection("reboot", count=3))
+    bench.run(0.1)
+    assert bench.simulator.truth()["boot_id"] == 4
+
+
+def test_bytes_that_vanish_do_not_keep_a_half_request_alive(bench: Any) -> None:
+    line = bench.simulator.line("memory", RtuSlave(bench.firmware))
+    line.feed(host.rtu(host.GOOD)[:5])
+    bench.simulator.faults.inject(injection("loss_to_wand"))
+    bench.run(0.015)
+    assert line.feed(b"\1") == b""
+    assert line.patience_s == pytest.approx(0.005)
+    bench.run(0.006)
+    line.silence()
+    assert bench.firmware.bad_frames == 1
+
+
 def test_a_closed_line_is_forgotten(bench: Any) -> None:
     line = bench.simulator.line("memory", Mirror())
     line.close()
@@ -234,3 +267,15 @@ def test_a_half_request_is_judged_when_the_line_is_silent_with_a_fault_as_withou
         bench.run(0.02)
         line.silence()
         assert bench.firmware.bad_frames == bad + 1
+
+
+def test_a_line_holds_a_mebibyte_at_most(bench: Any) -> None:
+    line = bench.simulator.line("memory", Mirror())
+    bench.simulator.faults.inject(injection("latency", {"delay_ms": 1000}))
+    for _ in range(3):
+        line.feed(bytes(400_000))
+    bench.run(1.0)
+    assert len(line.silence()) == 800_000
+    line.feed(bytes(1000))
+    bench.run(1.0)
+    assert len(line.silence()) == 1000

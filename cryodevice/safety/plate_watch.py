@@ -1,0 +1,123 @@
+"""Whether the plate sensors behave like a plate: that they move at all, not faster than metal can, and as it is driven.
+
+Remembers what that takes between two readings; judges nothing. A sensor that lies within its range deceives the wand's
+own cut-outs too, for they go by the same two channels.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+
+from cryodevice.quantities import Channel, Seconds
+from cryodevice.safety.readings import Reading
+
+JUMP_K = 1.0
+"""A step between two samples that noise and a lost reply or two explain, K (engineering default)."""
+FASTEST_K_S = 6.0
+"""Beyond that no plate moves faster than this, K/s: 50 W from warm skin over 10 cm2 into the lightest plate considered
+(12 J/K) is 4.2 K/s, and drive adds 1.7 (engineering default)."""
+HARD_SHARE = 0.3
+SHARE_PER_K = 1.0 / 60.0
+"""A plate off the skin is driven *hard* above 0.3 of the largest current and 1/60 more for each kelvin below its sink:
+a thermoelectric of 66 K at full current holds an unloaded plate with about 1/90 a kelvin, so a sound plate then falls
+(engineering default)."""
+FALL_K = 0.5
+"""Falling by this is an answer to the drive, K: many times the noise (engineering default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelWatch:
+    """One plate channel.
+
+    Args:
+        value_degc: Newest value; NaN when it was not good.
+        changed_s: When it last changed while driven, or was not driven.
+        anchor_degc: Newest value that could follow from those before it; NaN for none.
+        anchor_s: When that was.
+        jump_k: How far the newest value is beyond what could follow; 0 when it is not.
+    """
+
+    value_degc: float = math.nan
+    changed_s: Seconds = Seconds(-math.inf)  # noqa: RUF009  # a NewType call is the number itself
+    anchor_degc: float = math.nan
+    anchor_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
+    jump_k: float = 0.0
+
+    def follow(self, value_degc: float, now_s: Seconds, *, driven: bool) -> "ChannelWatch":
+        """The channel after one more sample."""
+        same = driven and value_degc == self.value_degc
+        changed = self.changed_s if same else now_s
+        beyond = abs(value_degc - self.anchor_degc) - JUMP_K - FASTEST_K_S * (now_s - self.anchor_s)
+        if not beyond > 0.0:  # the first good value, or the first after one that was not, has nothing to follow
+            return ChannelWatch(value_degc, changed, value_degc, now_s)
+        return ChannelWatch(value_degc, changed, self.anchor_degc, self.anchor_s, beyond)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateWatch:
+    """Both channels, and how they answer the drive.
+
+    Args:
+        channels: A and B.
+        seen_s: When the newest reading came; -inf before the first.
+        hard_since_s: Since when the drive has been hard and the plate has not fallen by ``FALL_K``; None while neither.
+        from_degc: Colder channel then.
+        lowest_degc: Lowest of the warmer channel since the drive has been hard.
+        risen_k: How far the warmer channel has risen above the lowest since the drive has been hard.
+    """
+
+    channels: tuple[ChannelWatch, ChannelWatch] = field(default=(ChannelWatch(), ChannelWatch()))
+    seen_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
+    hard_since_s: Seconds | None = None
+    from_degc: float = math.nan
+    lowest_degc: float = math.inf
+    risen_k: float = 0.0
+
+    @property
+    def same_s(self) -> float:
+        """For how long a channel has repeated itself to the last digit while driven, s."""
+        return max(0.0, *(self.seen_s - channel.changed_s for channel in self.channels))
+
+    @property
+    def jump_k(self) -> float:
+        """How far a channel is beyond what a plate can do, K; 0 when neither is."""
+        return max(channel.jump_k for channel in self.channels)
+
+    @property
+    def unanswered_s(self) -> float:
+        """For how long hard drive has not been answered, s."""
+        return self.seen_s - self.hard_since_s if self.hard_since_s is not None else 0.0
+
+
+def share_of(reading: Reading, drive_max_ma: float) -> float:
+    """Drive current as a share of the largest, + cools; NaN when it is not known."""
+    return reading.value(Channel.DRIVE_CURRENT) / drive_max_ma if drive_max_ma > 0.0 else math.nan
+
+
+def followed(watch: PlateWatch, reading: Reading, drive_max_ma: float, off_ma: float, *, touching: bool) -> PlateWatch:
+    """The watch after one more reading.
+
+    Args:
+        watch: As it was.
+        reading: The newest; one that was seen before changes nothing.
+        drive_max_ma: Largest current of this wand.
+        off_ma: Current that counts as none.
+        touching: The plate may be on skin, whose heat may hold it up.
+    """
+    now, share = reading.at_s, share_of(reading, drive_max_ma)
+    driven = not abs(share) * drive_max_ma <= off_ma
+    first, second = watch.channels
+    channels = (
+        first.follow(reading.value(Channel.PLATE_A), now, driven=driven),
+        second.follow(reading.value(Channel.PLATE_B), now, driven=driven),
+    )
+    watch = replace(watch, channels=channels, seen_s=now)
+    cold, warm = reading.plate_cold_degc, reading.plate_warm_degc
+    over_k = reading.value(Channel.SINK) - cold
+    hard = share >= HARD_SHARE + SHARE_PER_K * (max(over_k, 0.0))  # a sink nobody knows: not to be said
+    if touching or not hard:
+        return replace(watch, hard_since_s=None, lowest_degc=math.inf, risen_k=0.0)
+    lowest = min(watch.lowest_degc, warm)
+    watch = replace(watch, lowest_degc=lowest, risen_k=warm - lowest)
+    if watch.hard_since_s is None or cold <= watch.from_degc - FALL_K:
+        return replace(watch, hard_since_s=now, from_degc=cold)
+    return watch
