@@ -37,9 +37,10 @@ def test_a_good_wand_in_a_steady_hand_violates_nothing():
     assert 4.0 < verdict.lowest_skin_degc < 12.0
 
 
-def test_skin_that_gets_too_cold_is_a_violation():
-    lies = injection("plate_common_offset", {"offset_k": 9.0}, start_s=3.0)
-    assert "skin" in kinds(verdict_of(lies, injection("cutouts_off", start_s=3.0)))
+@pytest.mark.parametrize(("bound", "value", "kind"), [("SKIN_DEGC", 20.0, "skin"), ("PLATE_DEGC", 10.0, "plate")])
+def test_a_temperature_beyond_its_bound_is_a_violation(bound, value, kind, monkeypatch):
+    monkeypatch.setattr(f"tests.campaign.truths.{bound}", value)
+    assert kinds(verdict_of()) == {kind}
 
 
 def test_a_drive_that_outlives_its_cause_is_a_violation_and_none_beside_a_spoiler(monkeypatch):
