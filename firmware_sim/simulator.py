@@ -4,6 +4,7 @@ No real clock, no sockets. The plant moves in steps of 10 ms, the firmware ticks
 that ends between two ticks ends at its own millisecond, and a fault begins and ends at its own nanosecond.
 """
 
+import dataclasses
 import math
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +19,8 @@ from firmware_sim.faults import FaultBench, LineFaults, Wand
 from firmware_sim.firmware import PLATE_WAND, BootCause, Firmware, FirmwareConfig
 from firmware_sim.firmware.boot_counter import BootCounter
 from firmware_sim.firmware.constants import TICK_MS
-from firmware_sim.plant import Plant
+from firmware_sim.plant import Individual, Plant
+from firmware_sim.plant.applicator import AIR_COOLED, ApplicatorParameters
 
 _NS_MS: Final = 1_000_000
 _STEP_NS: Final = 10 * _NS_MS
@@ -47,6 +49,8 @@ class Simulator:
         last_boot: The boot before the first, where no state file says better.
         ambient_degc: Room temperature at the start.
         plate_degc: Plate temperature at the start.
+        individual: Whose skin is treated; the typical person's if not given.
+        applicator: The wand's hardware: ``AIR_COOLED`` or ``LIQUID_COOLED`` of ``firmware_sim.plant.applicator``.
 
     Raises:
         StoreError: The state file cannot be used.
@@ -63,13 +67,17 @@ class Simulator:
         last_boot: int = 0,
         ambient_degc: float = 24.0,
         plate_degc: float = 24.0,
+        individual: Individual | None = None,
+        applicator: ApplicatorParameters = AIR_COOLED,
     ) -> None:
         day = recent_calibration_day() if calibration_day is None else calibration_day
         self._now_ns = 0
         self._step_ns = 0
         self._drive_on_ms: int | None = None
         self._drive_off_ms: int | None = None
-        self.plant = Plant(seed, ambient_degc=ambient_degc, plate_degc=plate_degc)
+        self.plant = Plant(
+            seed, ambient_degc=ambient_degc, plate_degc=plate_degc, individual=individual, applicator=applicator
+        )
         self.firmware = Firmware(
             self.plant,
             FirmwareConfig(serial_number, day, capabilities),
@@ -165,7 +173,7 @@ class Simulator:
 
     def _note_drive(self, now_ms: int) -> None:
         """The drive stage was switched at ``now_ms``: note whether current really starts or stops there."""
-        self._note_current(now_ms, flows=self.plant.truth().drive_a != 0.0)
+        self._note_current(now_ms, flows=self.plant.current_a != 0.0)
 
     def _watch_drive(self, now_ms: int) -> None:
         """Current that starts or stops without being told, as a welded relay or a stuck drive does, shows at a tick."""
@@ -173,7 +181,7 @@ class Simulator:
         told = self.plant.relay_closed and self.plant.drive_a != 0.0
         seen = readings is not None and readings.drive_ma != 0
         if seen != told or seen != (self._drive_on_ms is not None):
-            self._note_current(now_ms, flows=self.plant.truth().drive_a != 0.0)
+            self._note_current(now_ms, flows=self.plant.current_a != 0.0)
 
     def _note_current(self, now_ms: int, *, flows: bool) -> None:
         if flows and self._drive_on_ms is None:
@@ -210,8 +218,14 @@ class Simulator:
             "skin_surface_degc": real.skin_surface_degc,
             "skin_1mm_degc": real.skin_1mm_degc,
             "lowest_skin_degc": real.lowest_skin_degc,
+            "liquid_degc": real.liquid_degc,
+            "flux_w_m2": real.flux_w_m2,
+            "dew_point_degc": real.dew_point_degc,
+            "dew_g_m2": real.dew_g_m2,
+            "frost_g_m2": real.frost_g_m2,
             "ambient_degc": real.ambient_degc,
             "drive_a": real.drive_a,
+            "drive_w": real.drive_w,
             "drive_command_a": firmware.drive_command_a,
             "drive_on_since_s": _seconds(self._drive_on_ms),
             "drive_off_at_s": _seconds(self._drive_off_ms),
@@ -233,7 +247,9 @@ class Simulator:
             "cooling_s": firmware.completed.cooling_s,
             "zone": real.zone,
             "contact": real.contact,
+            "conductance_w_m2k": real.conductance_w_m2k,
             "contact_s": dict(real.contact_s),
+            "zones": {name: dataclasses.asdict(zone) for name, zone in plant.zones().items()},
             "trigger": plant.trigger,
             "estop": plant.estop,
             "tip": plant.tip,

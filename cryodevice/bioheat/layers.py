@@ -113,25 +113,39 @@ class Tissue:
         return replace(self, layers=layers)
 
 
-def face(*, dermis_mm: float = 1.0, fat_mm: float = 4.0) -> Tissue:
-    """Epidermis 0.1 mm, dermis, fat and 12 mm of muscle; perfusion at rest in a warm room.
+def face(
+    *,
+    epidermis_mm: float = 0.1,
+    dermis_mm: float = 1.0,
+    fat_mm: float = 4.0,
+    dermis_w_mk: float = 0.37,
+    fat_w_mk: float = 0.21,
+    core_degc: float = DEEP_DEGC,
+) -> Tissue:
+    """Epidermis, dermis, fat and 12 mm of muscle; perfusion at rest in a warm room.
 
     Args:
-        dermis_mm: Thickness of the dermis, mm.
-        fat_mm: Thickness of the subcutaneous fat, mm.
+        epidermis_mm: Thickness, mm.
+        dermis_mm: Thickness, mm.
+        fat_mm: Thickness, mm.
+        dermis_w_mk: Conductivity, W/m K; published 0.29 to 0.37 [K].
+        fat_w_mk: Conductivity, W/m K; published 0.16 to 0.22 [K].
+        core_degc: Under the muscle, and arterial blood, degC.
     """
     return Tissue(
         (
             # Conductivity, specific heat [K]; density an engineering default; 0.03-0.06 mm by histology [C],
             # 0.17-0.22 mm with the horny layer by ultrasound [U].
-            Layer("epidermis", 0.1e-3, 0.21, 1110.0, 3590.0, 0.0, 0.0),
+            Layer("epidermis", epidermis_mm * 1e-3, 0.21, 1110.0, 3590.0, 0.0, 0.0),
             # [I]; perfusion 106 mL/min/kg.
-            Layer("dermis", dermis_mm * 1e-3, 0.37, 1109.0, 3391.0, 0.00196, 1830.0),
+            Layer("dermis", dermis_mm * 1e-3, dermis_w_mk, 1109.0, 3391.0, 0.00196, 1830.0),
             # Conductivity [K], thickness [F], the rest [I]; perfusion 33 mL/min/kg.
-            Layer("fat", fat_mm * 1e-3, 0.21, 911.0, 2348.0, 0.0005, 465.0),
+            Layer("fat", fat_mm * 1e-3, fat_w_mk, 911.0, 2348.0, 0.0005, 465.0),
             # [I]; perfusion 37 mL/min/kg; thickness an engineering default.
             Layer("muscle", 12e-3, 0.49, 1090.0, 3421.0, 0.00067, 990.0),
-        )
+        ),
+        deep_degc=core_degc,
+        arterial_degc=core_degc,
     )
 
 

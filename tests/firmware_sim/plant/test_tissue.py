@@ -20,59 +20,6 @@ def run(skin: SkinUnderWand, seconds: float, plate: float = 5.0) -> float:
     return flux
 
 
-def test_contact_at_5_degc_follows_the_golden_run() -> None:
-    golden = {  # surface, 0.1 mm, 1 mm, 2 mm, W/m2
-        1: (15.84, 22.14, 34.11, 34.69, 14095),
-        5: (10.99, 14.61, 27.68, 33.84, 7786),
-        10: (9.17, 11.70, 22.08, 30.94, 5419),
-        30: (7.04, 8.29, 14.16, 22.60, 2651),
-        60: (6.34, 7.16, 11.19, 17.86, 1738),
-        120: (5.98, 6.59, 9.61, 14.93, 1279),
-        300: (5.77, 6.24, 8.61, 12.85, 1002),
-    }
-    skin, done = SkinUnderWand(ROOM), 0
-    assert skin.surface_of("left_cheek") == pytest.approx(34.07, abs=0.1)
-    place(skin, "left_cheek", contact=True)
-    for mark, (*degc, expected_flux) in golden.items():
-        flux = run(skin, mark - done)
-        done = mark
-        for depth, expected in zip((0.0, 0.1e-3, 1e-3, 2e-3), degc, strict=True):
-            assert skin.at_depth("left_cheek", depth) == pytest.approx(expected, abs=0.3)
-        assert skin.surface_degc == pytest.approx(degc[0], abs=0.3)
-        assert flux == pytest.approx(expected_flux, rel=0.03)
-
-
-@pytest.mark.parametrize(("held", "expected"), [(30, (38, 97, 167, 250)), (300, (120, 244, 376, 520))])
-def test_skin_rewarms_after_the_lift(held: int, expected: tuple[int, ...]) -> None:
-    skin = SkinUnderWand(ROOM)
-    place(skin, "left_cheek", contact=True)
-    run(skin, held)
-    place(skin, "left_cheek", contact=False)
-    seconds = 0.0
-    for target, golden in zip((20.0, 25.0, 28.0, 30.0), expected, strict=True):
-        while skin.surface_degc < target:
-            assert skin.advance(5.0) == 0.0
-            seconds += DT_S
-        assert seconds == pytest.approx(golden, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("plate", "h", "seconds", "surface", "one_mm"),
-    [
-        (10.0, 1300.0, 60, 11.1, 15.2),
-        (0.0, 1300.0, 30, 2.4, 10.7),
-        (-10.0, 400.0, 60, -3.4, 3.8),
-        (5.0, 3000.0, 30, 5.9, 12.9),
-    ],
-)
-def test_other_plates_and_contacts(plate: float, h: float, seconds: int, surface: float, one_mm: float) -> None:
-    skin = SkinUnderWand(ROOM)
-    place(skin, "right_cheek", contact=True, h=h)
-    run(skin, seconds, plate)
-    assert skin.surface_degc == pytest.approx(surface, abs=0.3)
-    assert skin.at_depth("right_cheek", 1e-3) == pytest.approx(one_mm, abs=0.3)
-
-
 def test_a_zone_that_nobody_watches_is_where_a_watched_one_is() -> None:
     watched, left = SkinUnderWand(ROOM), SkinUnderWand(ROOM)
     for skin in (watched, left):
@@ -156,7 +103,7 @@ def test_skin_that_has_rested_in_a_cold_room_stays_as_it_is() -> None:
     skin = SkinUnderWand(-25.0)
     start = skin.surface_of("nose")
     assert 5.0 < start < 25.0
-    assert skin._zones["nose"].level < 16, "its vessels have closed"
+    assert skin.zones()["nose"].flow < 0.9, "its vessels have closed"
     place(skin, "nose", contact=False, ambient=-25.0)
     run(skin, 60.0)
     assert skin.surface_degc == pytest.approx(start, abs=0.05)
@@ -200,7 +147,7 @@ def test_the_heat_that_leaves_the_skin_is_the_heat_the_plate_gets() -> None:
     place(skin, "slab", contact=True, ambient=33.0)
     given_j = sum(skin.advance(5.0) for _ in range(500)) * DT_S
     body = skin._zones["slab"].body
-    lost_j = float(body.grid.capacity_j_m2k @ (33.0 - skin._state[:-2]))
+    lost_j = float(body.grid.capacity_j_m2k @ (33.0 - skin._zones["slab"].temps()))
     assert given_j == pytest.approx(lost_j, rel=1e-6)
     assert given_j > 10_000.0
 
