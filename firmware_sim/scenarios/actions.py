@@ -23,6 +23,7 @@ SETS: Final[Mapping[str, Kind]] = MappingProxyType(
         "trigger": Switch(),
         "estop": Switch(),
         "tip": Switch(),
+        "gel": Switch(),
         "conductance_w_m2k": Number(0.0, 1e5, "W/m2K"),
         "ambient_degc": AMBIENT,
         "humidity_pct": HUMIDITY,

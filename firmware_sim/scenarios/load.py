@@ -40,7 +40,13 @@ _TOP: Final[Mapping[str, Kind]] = MappingProxyType(
     }
 )
 _WAND: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"zone": ZONE, "ambient_degc": AMBIENT, "plate_degc": Number(-40.0, 80.0, "degC"), "humidity_pct": HUMIDITY}
+    {
+        "zone": ZONE,
+        "ambient_degc": AMBIENT,
+        "plate_degc": Number(-40.0, 80.0, "degC"),
+        "humidity_pct": HUMIDITY,
+        "individual": Word(("typical", "drawn")),
+    }
 )
 _HOST: Final[Mapping[str, Kind]] = MappingProxyType(
     {

@@ -11,12 +11,13 @@ Value = bool | float | str
 
 @dataclass(frozen=True, slots=True)
 class WandPlan:
-    """The wand, the room and the person at the start."""
+    """The wand, the room and the person at the start; ``individual``: the typical one, or one drawn by the seed."""
 
     zone: str = "left_cheek"
     ambient_degc: float = 24.0
     plate_degc: float = 24.0
     humidity_pct: float = 45.0
+    individual: str = "typical"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 For a run under a daemon the same parts are put together above: ``actions.act``, ``Watch`` and ``expectations.judged``.
 """
 
+import random
 from dataclasses import dataclass
 
+from firmware_sim.plant.individual import drawn
 from firmware_sim.scenarios.expectations import Guard, Judged, judged
 from firmware_sim.scenarios.host import LeaseHost
 from firmware_sim.scenarios.model import Scenario
@@ -77,9 +79,16 @@ class Result:
 
 
 def wand_of(scenario: Scenario, seed: int) -> Simulator:
-    """The wand of a scenario, at its time 0."""
+    """The wand of a scenario and the person under it, at its time 0."""
     plan = scenario.wand
-    return Simulator(seed, calibration_day=_CALIBRATION_DAY, ambient_degc=plan.ambient_degc, plate_degc=plan.plate_degc)
+    person = drawn(random.Random(f"person/{seed}")) if plan.individual == "drawn" else None  # noqa: S311
+    return Simulator(
+        seed,
+        calibration_day=_CALIBRATION_DAY,
+        ambient_degc=plan.ambient_degc,
+        plate_degc=plan.plate_degc,
+        individual=person,
+    )
 
 
 def run(scenario: Scenario, seed: int | None = None) -> Result:

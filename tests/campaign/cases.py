@@ -5,11 +5,11 @@ Faults are drawn from the catalogue; half of their numbers are the catalogue's o
 
 import random
 from dataclasses import dataclass
-from typing import Any
 
 from cryodevice.safety.limits import Zone, limits, static_hold_s
 from cryodevice.treatment.program import ZONE_FLOOR_DEGC
 from firmware_sim.faults import CATALOGUE, FaultKind, Injection, Parameter, injection
+from firmware_sim.plant.hand import Habits
 from firmware_sim.scenarios import Action, HostPlan, Scenario, Step, WandPlan
 from firmware_sim.scenarios.run import wand_of
 from firmware_sim.simulator import Simulator
@@ -42,7 +42,6 @@ class Case:
     line: str
     byte_s: float
     hand: Hand
-    person: Any = None
 
     def wand(self) -> Simulator:
         """The wand, and the person under it."""
@@ -74,10 +73,10 @@ def case(seed: int, seconds: float) -> Case:
     faults = tuple(_fault(rng, seconds) for _ in range(rng.choice((0, 1, 1, 2))))
     glides = steps[0].glide
     hand = Hand(
-        f"hand/{seed}",
-        conductance_w_m2k=300.0 * (5000.0 / 300.0) ** rng.random(),
+        seed,
+        surface=rng.choice(("dry", "gel", "gel", "light")),
+        habits=Habits(lifts_per_min=rng.uniform(0.0, 8.0), slips_per_min=rng.uniform(0.0, 20.0)),
         reaction_s=rng.uniform(0.05, 0.6),
-        lifts_each_s=rng.uniform(5.0, 60.0),
         lets_go_each_s=rng.uniform(10.0, 200.0),
         early_s=rng.uniform(0.3, 4.0) if rng.random() < 0.1 else 0.0,
         stays_on=rng.random() < 0.2,
@@ -91,7 +90,7 @@ def case(seed: int, seconds: float) -> Case:
         about="drawn",
         duration_s=seconds,
         seed=seed,
-        wand=WandPlan(steps[0].zone, ambient_degc=ambient, plate_degc=ambient),
+        wand=WandPlan(steps[0].zone, ambient_degc=ambient, plate_degc=ambient, individual="drawn"),
         host=HostPlan(steps[0].plate_degc),
         steps=steps,
         actions=tuple(Action(each.start_s, fault=each) for each in sorted(faults, key=lambda each: each.start_s)),

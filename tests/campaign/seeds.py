@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def kept(path: Path) -> dict[int, dict[str, Any]]:
 def results(seeds: list[int], seconds: float, path: Path) -> Iterator[dict[str, Any]]:
     """Run what is missing, on all cores; each result as it comes."""
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
-    with path.open("a") as out, ProcessPoolExecutor(os.cpu_count()) as pool:
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # one core a process; theirs would only spin
+    with path.open("a") as out, ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for under_way in as_completed([pool.submit(several, chunk, seconds) for chunk in chunks]):
             for result in under_way.result():
                 out.write(json.dumps(result) + "\n")
@@ -98,7 +100,7 @@ def replay(seed: int, seconds: float) -> int:
     events = bed.daemon.happened.drain()
     bed.daemon.happened = _Again(events)
     verdict = judge(chosen, bed)
-    say(f"seed {seed}: {chosen.told()}\n{chosen.scenario.steps}\n{chosen.hand}\n{chosen.person or ''}\n")
+    say(f"seed {seed}: {chosen.told()}\n{chosen.scenario.steps}\n{chosen.hand}\n{bed.sim.plant.individual}\n")
     for numbered in events:
         event = numbered.event
         say(f"  {event.at_s - 5000.0:8.3f} s  {event.kind.value}: {event.message}\n")

@@ -1,17 +1,19 @@
 """The campaign of seeds can fail, repeats itself, and resumes. A few seeds of a few seconds; the rest is a campaign."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from firmware_sim.faults import injection
+from firmware_sim.plant.hand import Habits
 from firmware_sim.scenarios import Action, Scenario, Step
 from tests.campaign import cases, seeds, seeds_page
 from tests.campaign.hand import Hand
 from tests.campaign.truths import judge
 from tests.campaign.whole import Bed, lived
 
-STEADY = Hand("steady", 3000.0, 0.05, 1e9, 1e9, 0.0, False, False)
+STEADY = Hand(1, "gel", Habits(0.0, 1.0, 0.0), 0.05, 1e9, 0.0, stays_on=False, glides=False)
 
 
 def verdict_of(*faults, hand=STEADY, plate_degc=5.0, duration_s=30.0):
@@ -52,7 +54,7 @@ def test_a_drive_that_outlives_its_cause_is_a_violation_and_none_beside_a_spoile
 
 
 def test_a_hand_that_lets_go_is_timed():
-    verdict = verdict_of(hand=Hand("x", 3000.0, 0.05, 1e9, 1e9, 0.0, False, False, estop_at_s=15.0))
+    verdict = verdict_of(hand=replace(STEADY, estop_at_s=15.0))
     assert verdict.cut_by in {"e-stop pressed", "interlock estop", "interlock wand_tripped"}
     assert 0.0 <= verdict.cut_s <= 0.14
     assert kinds(verdict) == set()

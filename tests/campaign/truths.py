@@ -6,6 +6,7 @@ A cut has a budget only where its cause is sharp: the fault takes away at once w
 from dataclasses import dataclass, field
 
 from cryodevice.safety.events import EventKind
+from firmware_sim.plant.dose import ZoneTruth
 from tests.campaign.cases import Case
 from tests.campaign.whole import Bed
 from tests.runtime.virtual import BEGAN_S
@@ -144,12 +145,17 @@ def _stretches(bed: Bed) -> list[tuple[float, float]]:
 
 def _dose(verdict: Verdict, bed: Bed) -> None:
     dose = bed.loop._core.dose
-    parts = [dose.session, *(past.zones for past in dose.past)]
-    contact_s = sum(zone.contact_s for part in parts for zone in part.values())
-    d10 = sum(zone.d10_degc_s for part in parts for zone in part.values())
-    if contact_s < bed.cold_contact_s - DOSE_SLACK_S:
-        verdict.violations.append(
-            ("dose", f"{bed.cold_contact_s:.1f} s of cold contact, {contact_s:.1f} s in the ledger")
-        )
-    if d10 < bed.d10_degc_s - DOSE_SLACK_DEGC_S:
-        verdict.violations.append(("dose", f"D10 {bed.d10_degc_s:.0f} degC s, {d10:.0f} in the ledger"))
+    zones = [zone for part in (dose.session, *(past.zones for past in dose.past)) for zone in part.values()]
+    real = tuple(bed.sim.plant.zones().values())
+    for what, true, booked, slack, unit in (
+        ("cold contact", bed.cold_contact_s, sum(zone.contact_s for zone in zones), DOSE_SLACK_S, "s"),
+        ("D10", _sum(real, "d10_degc_s"), sum(zone.d10_degc_s for zone in zones), DOSE_SLACK_DEGC_S, "degC s"),
+        ("skin below 10 degC", _sum(real, "below_10_s"), sum(zone.below_10_s for zone in zones), DOSE_SLACK_S, "s"),
+        ("skin below 4 degC", _sum(real, "below_4_s"), sum(zone.below_4_s for zone in zones), DOSE_SLACK_S, "s"),
+    ):
+        if booked < true - slack:
+            verdict.violations.append(("dose", f"{what}: {true:.1f} {unit} in truth, {booked:.1f} in the ledger"))
+
+
+def _sum(zones: tuple[ZoneTruth, ...], name: str) -> float:
+    return sum(float(getattr(zone, name)) for zone in zones)

@@ -40,7 +40,7 @@ class Bed:
     wrong_leases: list[str] = field(default_factory=list)
     causes: list[tuple[float, str, float]] = field(default_factory=list)
     cold_contact_s: float = 0.0
-    d10_degc_s: float = 0.0
+    pressing: bool = False
 
     def __post_init__(self) -> None:
         self.sim = self.sim or wand_of(self.scenario, self.seed)
@@ -132,7 +132,6 @@ class Bed:
             dt_s, self._seen_s = self.sim.time_s - self._seen_s, self.sim.time_s
             if truth.contact and truth.plate_degc < COLD_DEGC:
                 self.cold_contact_s += dt_s
-            self.d10_degc_s += max(0.0, 10.0 - truth.skin_surface_degc) * dt_s
 
     async def sleep_until(self, at_s: float) -> None:
         await asyncio.sleep(max(0.0, at_s - self.now_s))
