@@ -22,7 +22,7 @@ GRACE_S: Final = 0.05
 that was measured on a busy machine (engineering default)."""
 OUTSIDE_S: Final = 20.0
 """Longest that time may be held for a thread, real seconds (engineering default)."""
-_MOST_STILL: Final = 200_000
+_MOST_STILL: Final = 50_000
 
 
 class DeadlockError(CryodeviceError):

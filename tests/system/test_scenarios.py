@@ -8,7 +8,7 @@ from tests.campaign.whole import run
 from tests.runtime.virtual import LINES
 
 SHIPPED = sorted(shipped().glob("*.toml"))
-ONCE = {"everyday-cheek": "serial", "h04-left-resting": "modbus-tcp", "h05-way-to-wand-dies": "modbus-rtu"}
+ONCE = {"everyday-cheek": "serial", "h25-tip-missing": "modbus-tcp", "h05-way-to-wand-dies": "modbus-rtu"}
 """What runs in every test run, and on which line; the campaign runs all of them on all lines."""
 
 
