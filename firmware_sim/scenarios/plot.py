@@ -28,6 +28,7 @@ def plot(result: Result, path: Path) -> None:
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _temperatures(upper, result)
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     _drive(lower, result)
     try:
         figure.savefig(path, dpi=120)
@@ -53,7 +54,6 @@ def _temperatures(axes: Any, result: Result) -> None:
         axes.annotate(f" trip {name}", (at_s, axes.get_ylim()[1]), va="top", color="tab:red")
     axes.set_ylabel("degC")
     axes.set_title(f"{result.scenario.name} (seed {result.seed}, {result.who})")
-    axes.legend(loc="upper right", fontsize="small")
     axes.grid(alpha=0.3)
 
 

@@ -18,7 +18,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from cryodevice.errors import CryodeviceError
 from tests.campaign import seeds_page
 from tests.campaign.cases import case
 from tests.campaign.truths import Verdict, judge
@@ -56,7 +55,7 @@ def one(seed: int, seconds: float) -> dict[str, Any]:
     try:
         chosen, bed = bed_of(seed, seconds)
         verdict = judge(chosen, bed)
-    except (AssertionError, ArithmeticError, CryodeviceError, LookupError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, this seed tells it and the others go on
         chosen = case(seed, seconds)
         names = tuple(each.name for each in chosen.faults)
         why = f"{type(error).__name__}: {error}"[:300]
