@@ -85,7 +85,7 @@ class MemoryLink:
             raise PortUnavailableError(f"{self.name}: the cable is out; plug it in", port=self.name)
         if self._slave is None:
             self._slave = self._new_slave()
-            self._slave.attach(self._listen_on, self._hang_up)
+            self._slave.attach(self._woken, self._hang_up)
         self._open, self._came = True, b""
         self._listen_on()
 
@@ -171,6 +171,10 @@ class MemoryLink:
         if self._slave is not None:
             self._catch_up()
             self._silence.set(self._slave.patience_s)
+
+    def _woken(self) -> None:
+        """The wand has something to say by itself; it says so while it is being advanced, so it is asked after that."""
+        self._loop.call_soon(self._listen_on)
 
     def _hang_up(self, seconds: float) -> None:
         self._away_until_s = self._loop.time() + seconds
