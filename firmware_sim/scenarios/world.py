@@ -35,8 +35,8 @@ class World:
         self._ordered = ordered
         self._actions = deque(scenario.actions)
         self._slave = simulator.line("serial", SerialSlave(simulator.firmware))
-        self._slave.attach(lambda: None, self._hang_up)
-        self._away_until_ns = 0
+        self._slave.attach(lambda: None, self._plug)
+        self._plugged = True
         self._heard = b""
         self._look_ns = 0
         self._hash = hashlib.sha256()
@@ -54,7 +54,7 @@ class World:
 
     def send(self, data: bytes) -> None:
         """The host sends bytes; nobody is there to take them while the port is gone."""
-        if self._now_ns() >= self._away_until_ns:
+        if self._plugged:
             self._note(">", data)
             self._hear(self._slave.feed(data))
 
@@ -98,12 +98,12 @@ class World:
             self._look_ns += _LOOK_NS
 
     def _hear(self, data: bytes) -> None:
-        if data and self._now_ns() >= self._away_until_ns:
+        if data and self._plugged:
             self._note("<", data)
             self._heard += data
 
-    def _hang_up(self, seconds: float) -> None:
-        self._away_until_ns = self._now_ns() + round(seconds * _NS)
+    def _plug(self, there: bool) -> None:  # noqa: FBT001  # a plug is in or out
+        self._plugged = there
         self._heard = b""
 
     def _note(self, way: str, data: bytes) -> None:

@@ -51,7 +51,7 @@ class MemoryLink:
         self._silence = SilenceTimer(self._on_silence)
         self._slave: Slave | None = None
         self._up = True
-        self._away_until_s = float("-inf")
+        self._plugged = True
         self._open = False
         self._came = b""
         self._waiter: asyncio.Future[None] | None = None
@@ -81,11 +81,13 @@ class MemoryLink:
         """
         del deadline_s  # it opens at once
         self.opened.append(self._loop.time())
-        if not self._up or self._loop.time() < self._away_until_s:
-            raise PortUnavailableError(f"{self.name}: the cable is out; plug it in", port=self.name)
-        if self._slave is None:
+        self._catch_up()  # a port that was away may be back by now
+        if self._slave is None and self._up:
+            self._plugged = True
             self._slave = self._new_slave()
-            self._slave.attach(self._woken, self._hang_up)
+            self._slave.attach(self._woken, self._plug)
+        if self._slave is None or not self._up or not self._plugged:
+            raise PortUnavailableError(f"{self.name}: the cable is out; plug it in", port=self.name)
         self._open, self._came = True, b""
         self._listen_on()
 
@@ -176,9 +178,10 @@ class MemoryLink:
         """The wand has something to say by itself; it says so while it is being advanced, so it is asked after that."""
         self._loop.call_soon(self._listen_on)
 
-    def _hang_up(self, seconds: float) -> None:
-        self._away_until_s = self._loop.time() + seconds
-        self.close()
+    def _plug(self, there: bool) -> None:  # noqa: FBT001  # a plug is in or out
+        self._plugged = there
+        if not there:
+            self.close()
 
     def _reply(self, slave: Slave, data: bytes) -> None:
         self._silence.set(slave.patience_s)

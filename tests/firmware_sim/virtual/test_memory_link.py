@@ -7,8 +7,9 @@ import pytest
 from cryodevice.errors import LinkClosedError, LinkTimeoutError, PortUnavailableError
 from cryodevice.wire.frame import Frame, FrameReader, FrameType, encode_frame
 from firmware_sim.endpoints.modbus_rtu import with_crc
+from firmware_sim.faults import injection
 from firmware_sim.simulator import Simulator
-from firmware_sim.virtual import Trace, VirtualWand, run
+from firmware_sim.virtual import BEGAN_S, Trace, VirtualWand, run
 
 READ_STATUS = encode_frame(Frame(FrameType.READ_STATUS, 1, b""))
 READ_RTU = with_crc(bytes.fromhex("010401000020"))
@@ -159,3 +160,50 @@ def test_the_trace_tells_bytes_and_times_apart():
     assert traced(READ_STATUS, 1.0)[1] == 2
     assert traced(READ_STATUS, 1.0)[0] != traced(READ_STATUS, 1.000001)[0]
     assert traced(READ_STATUS, 1.0)[0] != traced(encode_frame(Frame(FrameType.READ_STATUS, 2, b"")), 1.0)[0]
+
+
+@pytest.mark.parametrize("kind", ["serial", "modbus_rtu", "modbus_tcp"])
+def test_faults_of_the_link_act_on_it(kind):
+    request = {"serial": READ_STATUS, "modbus_rtu": READ_RTU, "modbus_tcp": READ_TCP}[kind]
+
+    async def story(link, wand):
+        faults, began = wand.simulator.faults, now()
+        late = faults.inject(injection("late_replies", {"delay_ms": 200.0}))
+        await link.send(request, began + 1.0)
+        with pytest.raises(LinkTimeoutError):
+            await link.receive(began + 0.199)
+        await link.receive(began + 1.0)
+        came_s = now() - began
+        faults.clear(late)
+        faults.inject(injection("loss_to_host", count=1))
+        await link.send(request, now() + 1.0)
+        with pytest.raises(LinkTimeoutError):
+            await link.receive(now() + 1.0)
+        await link.send(request, now() + 1.0)
+        await link.receive(now() + 1.0)
+        return came_s, faults.fired("late_replies"), faults.fired("loss_to_host")
+
+    assert on(kind, story) == (pytest.approx(0.2, abs=0.002), 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["serial", "modbus_tcp"])
+def test_a_port_that_goes_away_comes_back(kind):
+    async def story(link, wand):
+        wand.simulator.faults.inject(injection("disconnect", start_s=1.0, duration_s=2.0))
+        request = READ_STATUS if kind == "serial" else READ_TCP
+        gone_s = back_s = None
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            wand.catch_up()
+            try:
+                if not link.is_open:
+                    gone_s = gone_s or now() - BEGAN_S
+                    await link.open(now() + 0.1)
+                    back_s = back_s or now() - BEGAN_S
+                await link.send(request, now() + 0.1)
+                await link.receive(now() + 0.1)
+            except PortUnavailableError:
+                continue
+        return gone_s, back_s
+
+    assert on(kind, story) == (pytest.approx(1.0, abs=0.06), pytest.approx(3.0, abs=0.06))
