@@ -26,6 +26,7 @@ from firmware_sim.endpoints.pty_port import PtyPort
 from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
+from firmware_sim.faults import FaultError, Injection, injection_from_words
 from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.firmware.constants import TICK_MS
 from firmware_sim.scenarios import command as scenarios
@@ -72,6 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
     serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="control socket, loopback only")
     serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
+    serve.add_argument(
+        "--inject",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="FAULT",
+        help="a fault from the start, as 'bit_errors rate=1e-3'; 'firmware-sim faults' lists them; may be repeated",
+    )
     serve.add_argument("--serial-number", type=_Whole(0, 2**32 - 1), default=1, metavar="N", help="of the wand")
     serve.add_argument(
         "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
@@ -92,6 +101,14 @@ def _address(text: str) -> Address:
     try:
         return parse_address(text)
     except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _fault(text: str) -> Injection:
+    name, *words = text.split() or [""]
+    try:
+        return injection_from_words(name, words)
+    except FaultError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
@@ -124,6 +141,8 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     parent = os.getppid()
+    for fault in options.inject:
+        simulator.faults.inject(fault)
     simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
     pacer = Pacer(simulator, time.monotonic)
     async with AsyncExitStack() as stack:

@@ -4,7 +4,6 @@ No real clock, no sockets. The plant moves in steps of 10 ms, the firmware ticks
 that ends between two ticks ends at its own millisecond, and a fault begins and ends at its own nanosecond.
 """
 
-import dataclasses
 import math
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -249,7 +248,7 @@ class Simulator:
             "contact": real.contact,
             "conductance_w_m2k": real.conductance_w_m2k,
             "contact_s": dict(real.contact_s),
-            "zones": {name: dataclasses.asdict(zone) for name, zone in plant.zones().items()},
+            "zones": {name: zone._asdict() for name, zone in plant.zones().items()},
             "trigger": plant.trigger,
             "estop": plant.estop,
             "tip": plant.tip,

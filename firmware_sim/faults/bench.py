@@ -121,8 +121,9 @@ class FaultBench:
                 case.effect.join(line, now_s)
 
     def leave(self, line: LineFaults) -> None:
-        """A line is closed."""
-        self._wand.lines.remove(line)
+        """A line is closed, or was before."""
+        if line in self._wand.lines:
+            self._wand.lines.remove(line)
 
     # --- for whoever advances the wand ------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def injection(
         near = difflib.get_close_matches(name, CATALOGUE, 3, 0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "'firmware-sim faults' lists them"
         raise FaultError(f"there is no fault {name!r}; {hint}", fault=name)
-    given = {key: kind.parameter(key).checked(value) for key, value in values.items()}
+    given = {key: kind.value(key, value) for key, value in values.items()}
     full: dict[str, Value] = {parameter.name: parameter.default for parameter in kind.parameters} | given
     if not _number(start_s) or not 0.0 <= start_s < math.inf:
         raise FaultError(f"start_s is {start_s!r}; it is simulated time, 0 or later", fault=name)
@@ -81,7 +81,7 @@ def injection_from_words(name: str, words: Iterable[str]) -> Injection:
         given[key] = text
     times = {key: _read_number(key, given.pop(key)) for key in _TIMES if key in given}
     kind = CATALOGUE.get(name)
-    values = {key: text if kind is None else kind.parameter(key).read(text) for key, text in given.items()}
+    values = {key: text if kind is None else kind.value(key, text, written=True) for key, text in given.items()}
     count = times.get("count")
     return injection(
         name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from firmware_sim.faults.effect import Effect
-from firmware_sim.faults.parameters import FaultError, Parameter, Values
+from firmware_sim.faults.parameters import FaultError, Parameter, Value, Values
 
 Where = Literal["sensor", "actuator", "power", "firmware", "link"]
 
@@ -31,6 +31,18 @@ class FaultKind:
     new: Callable[[Values], Effect]
     parameters: tuple[Parameter, ...] = ()
     count: int | None = None
+
+    def value(self, name: str, value: object, *, written: bool = False) -> Value:
+        """A parameter's value, if it is allowed. ``written``: it is a text, and a number is to be read from it.
+
+        Raises:
+            FaultError: There is no such parameter, or the value is none of its; says what is allowed.
+        """
+        parameter = self.parameter(name)
+        try:
+            return parameter.read(str(value)) if written else parameter.checked(value)
+        except FaultError as error:
+            raise FaultError(f"{self.name}: {error.message}", fault=self.name, parameter=name) from None
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of this name.

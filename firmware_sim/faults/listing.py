@@ -54,6 +54,8 @@ bytes. Faults begin and end at their own nanosecond of simulated time; the plant
 link is on; lines opened later have it too. A *frame* is what was sent at one go. Bytes never overtake bytes: what
 follows a late reply waits for it, and bytes under way arrive though the fault is over. After `disconnect` a
 pseudo-terminal has its name again only if it was given one (`--serial PATH`).
+
+**From the start.** `firmware-sim serve --inject 'bit_errors rate=1e-3' --inject plate_spike` begins with them in force.
 """
 
 

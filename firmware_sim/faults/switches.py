@@ -27,6 +27,9 @@ class Switches:
 
     def hold(self, holder: int, of: str, record: Any, name: str, value: object) -> None:
         """Take a switch, as the newest, or set one that is held anew: below the newest that changes what comes back."""
+        known = self._held.get((of, name))
+        if known is not None and holder in known.holders and known.holders[holder] == value:
+            return
         now = getattr(record, name)
         held = self._held.setdefault((of, name), _Held(now))
         foreign = now != held.value

@@ -17,6 +17,13 @@ LEVELS: Final = 16
 """Blood flow is rounded to 1/16 of that at rest, so that each film needs 17 matrices at most."""
 BLOCK: Final = 20
 """Sub-steps between two looks at the vessels, and in one stride of a zone in air."""
+PIECE: Final = 5
+"""Sub-steps in a short stride, of which a block has four."""
+ENVIRONMENT: Final = -5
+SURFACE: Final = -3
+FLUX: Final = -2
+DERMIS: Final = -1
+"""Places in a state, from its end."""
 _CELLS: Final = (12, 24, 14, 10)
 _GROWTH: Final = 1.06
 _CACHED: Final = 64
@@ -37,8 +44,7 @@ class Body:
         self.tissue = tissue
         counts = _CELLS[-len(tissue.layers) :]
         self.grid = Grid(tissue, counts, _GROWTH)
-        self.size = size = self.grid.size
-        self.environment, self.surface, self.flux, self.dermis = size, size + 2, size + 3, size + 4
+        self.size = self.grid.size
         dermis = np.repeat([layer.name == "dermis" for layer in tissue.layers], counts)
         weights = self.grid.widths_m * (dermis if dermis.any() else 1.0)
         self.dermis_weights = weights / weights.sum()
@@ -95,12 +101,12 @@ class Body:
         matrix[:size, size + 1] = exact.source
         matrix[size, size] = matrix[size + 1, size + 1] = 1.0
         share = self.share(film_w_m2k)
-        matrix[self.surface] = share * matrix[0]
-        matrix[self.surface, size] += 1.0 - share
-        matrix[self.flux, :size] = exact.flux
-        matrix[self.flux, size] = exact.flux_environment
-        matrix[self.flux, size + 1] = exact.flux_source
-        matrix[self.dermis] = self.dermis_weights @ matrix[:size]
+        matrix[SURFACE] = share * matrix[0]
+        matrix[SURFACE, size] += 1.0 - share
+        matrix[FLUX, :size] = exact.flux
+        matrix[FLUX, size] = exact.flux_environment
+        matrix[FLUX, size + 1] = exact.flux_source
+        matrix[DERMIS] = self.dermis_weights @ matrix[:size]
         return matrix
 
 

@@ -1,7 +1,7 @@
 """What cold has really done to one zone: seconds and degree-seconds of its true surface. No limits, no estimate."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 DT_S: Final = 0.01
 """Sub-step of the whole plant, seconds."""
@@ -15,7 +15,7 @@ class Dose:
 
     Attributes:
         lowest_degc: Lowest surface so far, degC.
-        contact_steps: Sub-steps with the plate on the zone.
+        contact_steps: Sub-steps of all contacts that are over.
         below_15_steps, below_10_steps, below_4_steps: Sub-steps with the surface below 15, 10, 4 degC.
         d10_degc_steps: Sum of ``10 - surface`` over the sub-steps below 10 degC.
         ice_steps: Sub-steps with ice in the zone.
@@ -29,20 +29,8 @@ class Dose:
     d10_degc_steps: float = 0.0
     ice_steps: int = 0
 
-    def add(self, surface_degc: float) -> None:
-        """Count one sub-step by the surface at its end; may be left out where that is neither coldest nor cold."""
-        self.lowest_degc = min(self.lowest_degc, surface_degc)
-        if surface_degc < WARMEST_COUNTED_DEGC:
-            self.below_15_steps += 1
-            if surface_degc < 10.0:
-                self.below_10_steps += 1
-                self.d10_degc_steps += 10.0 - surface_degc
-                if surface_degc < 4.0:
-                    self.below_4_steps += 1
 
-
-@dataclass(frozen=True, slots=True)
-class ZoneTruth:
+class ZoneTruth(NamedTuple):
     """One zone as it really is, for tests and the control port.
 
     Attributes:
@@ -68,11 +56,11 @@ class ZoneTruth:
     ice_s: float
 
 
-def told(dose: Dose, surface_degc: float, flow: float, ice_mm: float) -> ZoneTruth:
+def told(dose: Dose, contact_s: float, surface_degc: float, flow: float, ice_mm: float) -> ZoneTruth:
     """The sums in seconds."""
     return ZoneTruth(
         surface_degc=surface_degc,
-        contact_s=dose.contact_steps * DT_S,
+        contact_s=contact_s,
         below_15_s=dose.below_15_steps * DT_S,
         below_10_s=dose.below_10_steps * DT_S,
         below_4_s=dose.below_4_steps * DT_S,

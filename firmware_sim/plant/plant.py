@@ -19,6 +19,7 @@ from firmware_sim.plant.tissue import AIR_W_M2K, SkinUnderWand
 from firmware_sim.plant.truth import Truth
 
 _ROUNDING_S = 1e-9
+_USUAL = {DT_S: 1, 2 * DT_S: 2}
 _RANGES = {
     "drive_a": (-100.0, 100.0),
     "humidity_pct": (0.0, 100.0),
@@ -26,6 +27,13 @@ _RANGES = {
     "conductance_w_m2k": (0.0, 1e5),
     "air_w_m2k": (0.0, 1e4),
 }
+
+
+def _whole_steps(dt_s: float) -> int:
+    steps = round(finite(dt_s, "dt_s", 0.0, 86400.0) / DT_S)
+    if abs(steps * DT_S - dt_s) > _ROUNDING_S:
+        raise QuantityError(f"dt_s is {dt_s!r}; the plant moves in steps of {DT_S} s", what="dt_s", value=dt_s)
+    return steps
 
 
 class _Setting:
@@ -125,9 +133,7 @@ class Plant:
         Raises:
             QuantityError: ``dt_s`` is not such a multiple, an input is not finite or not in its range, or no such zone.
         """
-        steps = round(finite(dt_s, "dt_s", 0.0, 86400.0) / DT_S)
-        if abs(steps * DT_S - dt_s) > _ROUNDING_S:
-            raise QuantityError(f"dt_s is {dt_s!r}; the plant moves in steps of {DT_S} s", what="dt_s", value=dt_s)
+        steps = _USUAL.get(dt_s) or _whole_steps(dt_s)
         if steps == 0:
             return
         if self._unseen or not -100.0 <= self.drive_a <= 100.0:
@@ -135,6 +141,7 @@ class Plant:
         ambient = self.ambient_degc
         skin, applicator, sensors, faults = self._skin, self._applicator, self._sensors, self.disturbances
         fan_powered = self.fan_on and not faults.fan_stalled
+        asked = self._asked()
         for _ in range(steps):
             if self.hand is not None and self.hand.next_s <= self._steps * DT_S:
                 self._follow(self.hand)
@@ -149,7 +156,7 @@ class Plant:
                 sink_w, sink_loss = faults.sink_heat_w, min(max(faults.sink_loss, 0.0), 1.0)
             applicator.advance(
                 DT_S,
-                self._current(),
+                0.0 if asked is None else applicator.deliverable(asked, faults.supply_v),
                 ambient_degc=ambient,
                 plate_w=plate_w,
                 sink_w=sink_w,
@@ -251,16 +258,22 @@ class Plant:
 
     def _current(self) -> float:
         """Current through the thermoelectric with the actuators as they are now, A; the bridge answers in < 1 ms."""
+        asked = self._asked()
+        return 0.0 if asked is None else self._applicator.deliverable(asked, self.disturbances.supply_v)
+
+    def _asked(self) -> float | None:
+        """Current that the bridge tries to drive through the thermoelectric, A, + cools; None: no circuit."""
         faults = self.disturbances
-        if not (self.relay_closed if faults.quiet else self._conducts()):
-            return 0.0
-        applicator = self._applicator
-        limit = applicator.parameters.drive_max_a
+        if faults.quiet and not self.relay_closed:
+            return None
+        limit = self._applicator.parameters.drive_max_a
         asked = min(max(self.drive_a, -limit), limit)
         if faults.quiet:
-            return applicator.deliverable(asked)
+            return asked
+        if not self._conducts():
+            return None
         asked = asked * (1.0 - faults.drive_loss) if faults.drive_stuck_a is None else faults.drive_stuck_a
-        return applicator.deliverable(-asked if faults.drive_reversed else asked, faults.supply_v)
+        return -asked if faults.drive_reversed else asked
 
 
 for _name in ("contact", "zone", "conductance_w_m2k", "gel", "ambient_degc", "humidity_pct", "air_w_m2k"):

@@ -12,13 +12,16 @@ from typing import Final
 from cryodevice.bioheat import Tissue
 from cryodevice.errors import QuantityError
 from firmware_sim.plant.body import body_of
-from firmware_sim.plant.dose import DT_S, ZoneTruth
+from firmware_sim.plant.dose import ZoneTruth
 from firmware_sim.plant.individual import Individual
 from firmware_sim.plant.vessels import TYPICAL, Vessels
 from firmware_sim.plant.zone import Zone
 
 AIR_W_M2K: Final = 10.0
 """Skin to still room air, convection and radiation (the golden run's)."""
+_NOT_IN_A_BLOCK_K: Final = 2.0
+_STILL_W_M2K: Final = 30.0
+"""Air no stronger than this, 80 K colder than skin, cools it by less than that within a block of 0.2 s."""
 DRY_NUCLEATION_DEGC: Final = (-12.0, -4.0)
 WET_NUCLEATION_DEGC: Final = (-3.0, -1.0)
 """Surface temperature at which ice begins, drawn for each contact: dry skin may supercool to -10 or -15 (Wilson and
@@ -133,11 +136,21 @@ class SkinUnderWand:
 
     def lowest_degc(self) -> float:
         """Lowest surface temperature that any zone has had so far, degC."""
-        return min(self._seen(name).dose.lowest_degc for name in self._zones)
+        lowest = self._here.dose.lowest_degc
+        for skin in self._zones.values():
+            if skin is not self._here:
+                skin.catch_up(self._now)
+                lowest = min(lowest, skin.dose.lowest_degc)
+        # Since the end of its last block such air has cooled no skin by so much.
+        near = lowest + _NOT_IN_A_BLOCK_K if self._air <= _STILL_W_M2K else math.inf
+        for name, skin in self._zones.items():
+            if skin.surface_degc < near:
+                lowest = min(lowest, self._seen(name).dose.lowest_degc)
+        return lowest
 
     def contact_s(self) -> dict[str, float]:
         """Seconds of contact so far by zone."""
-        return {name: skin.dose.contact_steps * DT_S for name, skin in self._zones.items()}
+        return {name: skin.contact_s() for name, skin in self._zones.items()}
 
     def zones(self) -> dict[str, ZoneTruth]:
         """What has been done to each zone, and how it is now."""

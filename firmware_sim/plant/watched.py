@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 
 def _nothing() -> None:
     return None
+
+
+@cache
+def _defaults(record: Any) -> tuple[tuple[str, object], ...]:
+    return tuple((field.name, field.default) for field in fields(record))
 
 
 class Watched:
@@ -32,6 +38,6 @@ class Watched:
             self.changed()
 
     def _look(self) -> None:
-        record: Any = self
-        quiet = all(getattr(self, field.name) == field.default for field in fields(record))
+        kind: Any = type(self)
+        quiet = all(getattr(self, name) == default for name, default in _defaults(kind))
         object.__setattr__(self, "quiet", quiet)

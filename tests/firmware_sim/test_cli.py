@@ -156,8 +156,11 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         finally:
             os.close(descriptor)
         assert say("inject loss_to_host line=modbus_tcp")["ok"]
-        with socket.create_connection(address(where["modbus_tcp"]), timeout=0.1) as host:
+        with socket.create_connection(address(where["modbus_tcp"]), timeout=0.05) as host:
             host.sendall(modbus_host.mbap(modbus_host.GOOD))
+            until = time.monotonic() + 3.0
+            while not say("get faults")["faults"][0]["fired"] and time.monotonic() < until:
+                time.sleep(0.01)
             with pytest.raises(TimeoutError):
                 host.recv(1)
         with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
@@ -166,6 +169,14 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         assert (lost["id"], lost["name"], lost["fired"]) == (2, "loss_to_host", 1)
         assert say("clear")["faults"] == []
         control.close()
+
+
+def test_a_wand_may_be_broken_from_the_start() -> None:
+    faults = ("--inject", "wrong_magic word=4711", "--inject", "wrong_serial_number")
+    with serving("--serial-tcp", "127.0.0.1:0", *faults) as (_, where):
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            words = modbus_host.words_of(b"\x03\x30" + ask(host, encode_frame(Frame(1, 1, b""))).payload)
+        assert (words[0], words[5]) == (4711, 4711)
 
 
 def test_a_list_that_nobody_reads_is_no_error() -> None:
@@ -230,6 +241,9 @@ def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
     ("arguments", "allowed"),
     [
         (["--serial-tcp", "0.0.0.0:5000"], "loopback"),
+        (["--inject", "bit_errros"], "did you mean bit_errors"),
+        (["--inject", "bit_errors rate=2"], "1e-09 … 1"),
+        (["--inject", ""], "firmware-sim faults"),
         (["--control", "nonsense"], "HOST:PORT"),
         (["--modbus-tcp", "192.168.0.1:1502"], "loopback"),
         (["--unit", "0"], "from 1 to 247"),

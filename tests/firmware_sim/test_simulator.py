@@ -10,6 +10,8 @@ import pytest
 from cryodevice.errors import QuantityError, StoreError
 from firmware_sim.firmware import BootCause
 from firmware_sim.firmware.boot_counter import BootCounter
+from firmware_sim.plant import Hand, drawn
+from firmware_sim.plant.applicator import LIQUID_COOLED
 from firmware_sim.simulator import Simulator, recent_calibration_day
 
 
@@ -172,3 +174,40 @@ def test_a_stride_of_a_tick_is_two_steps_to_the_last_bit(quirk, new_bench, monke
     assert any(truth["drive_a"] for truth, _ in strode)
     assert strode[-1][0]["trip"] != "none"
     assert strode == lived(strides=False)
+
+
+def test_the_truth_has_every_zone_with_its_dose_and_the_water_on_the_plate(bench: Any) -> None:
+    bench.plant.zone, bench.plant.contact = "left_cheek", True
+    bench.run(75.0, cooling=True)
+    truth = json.loads(json.dumps(bench.simulator.truth()))
+    cheek, nose = truth["zones"]["left_cheek"], truth["zones"]["nose"]
+    assert set(truth["zones"]) == set(truth["contact_s"])
+    assert cheek["contact_s"] == truth["contact_s"]["left_cheek"] == pytest.approx(75.0)
+    assert cheek["lowest_degc"] == truth["lowest_skin_degc"] < 15.0
+    assert 0.0 < cheek["below_10_s"] < cheek["below_15_s"] < 75.0
+    assert cheek["d10_degc_s"] > 0.0
+    assert (nose["contact_s"], nose["below_15_s"], nose["ice_mm"]) == (0.0, 0.0, 0.0)
+    assert nose["surface_degc"] > 33.0
+    assert truth["flux_w_m2"] > 500.0
+    assert truth["drive_w"] > 0.0
+    assert (truth["frost_g_m2"], truth["conductance_w_m2k"]) == (0.0, 1300.0)
+    assert truth["dew_point_degc"] == pytest.approx(11.3, abs=0.1)
+    assert truth["liquid_degc"] == truth["sink_degc"]
+
+
+def test_somebody_and_a_hand_by_one_seed_are_the_same_to_the_last_bit_looked_at_or_not() -> None:
+    def course(seed: int, *, looked_at: bool) -> dict[str, Any]:
+        person = drawn(random.Random(seed))  # noqa: S311 - chance is seeded
+        wand = Simulator(seed, individual=person, applicator=LIQUID_COOLED, plate_degc=6.0)
+        wand.plant.hand = Hand(seed, conductance=person.conductance)
+        wand.plant.hand.glide(0.0, ("left_cheek", "nose", "forehead"), "gel")
+        for _ in range(600):
+            wand.advance(0.05)
+            if looked_at:
+                wand.truth()
+        wand.advance(0.03)
+        return wand.truth()
+
+    seen = course(5, looked_at=True)
+    assert seen == course(5, looked_at=False) != course(6, looked_at=False)
+    assert sum(zone["contact_s"] for zone in seen["zones"].values()) > 15.0

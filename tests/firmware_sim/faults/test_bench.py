@@ -163,7 +163,7 @@ def test_what_is_not_allowed_is_refused_with_what_is(words: str, says: str) -> N
     assert isinstance(refused.value, CryodeviceError)
 
 
-@pytest.mark.parametrize("value", [True, None, [], float("inf")])
+@pytest.mark.parametrize("value", [True, None, [], float("inf"), "2.5"])
 def test_a_value_of_another_kind_is_refused(value: object) -> None:
     with pytest.raises(FaultError, match="offset_k"):
         injection("plate_offset", {"offset_k": value})

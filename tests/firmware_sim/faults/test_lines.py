@@ -248,6 +248,7 @@ def test_bytes_that_vanish_do_not_keep_a_half_request_alive(bench: Any) -> None:
 def test_a_closed_line_is_forgotten(bench: Any) -> None:
     line = bench.simulator.line("memory", Mirror())
     line.close()
+    line.close()
     number = bench.simulator.faults.inject(injection("garbage_flood"))
     bench.run(0.1)
     assert bench.simulator.faults.fired("garbage_flood") == 0

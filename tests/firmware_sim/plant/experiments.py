@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import erfcx
 
 from cryodevice.bioheat import CHEEK, Grid, Layer, Tissue, exact_step, face
-from firmware_sim.plant.body import BLOCK, Body
+from firmware_sim.plant.body import BLOCK, SURFACE, Body
 from firmware_sim.plant.dose import DT_S
 from firmware_sim.plant.tissue import SkinUnderWand
 from firmware_sim.plant.vessels import AT_ONCE, Vessels
@@ -50,7 +50,7 @@ def blow(skin: SkinUnderWand, seconds: float) -> None:
     """Air over the skin for long, in the strides of a zone that nobody watches."""
     zone = skin._zones[ZONE]
     for _ in range(round(seconds / DT_S / BLOCK)):
-        zone._stride()
+        zone._stride(BLOCK)
 
 
 # -- closed forms (3.2) ----------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def osczevski(fat_mm: float) -> tuple[float, float]:
     tissue = face(fat_mm=fat_mm)
     body, film = Body(tissue), 30.0
     state, _ = body.at_rest(film, -10.0, Vessels())
-    surface = float(state[body.surface])
+    surface = float(state[SURFACE])
     return surface, (tissue.deep_degc - surface) / (film * (surface + 10.0))
 
 
