@@ -73,7 +73,7 @@ def test_actions_are_done_in_the_order_of_their_time_and_then_of_the_file(tmp_pa
         ('zone = "nose"', 'zone = "noze"', "s.toml:6: wand.zone: 'noze' is not one of "),
         ("[wand]", "[wands]", "s.toml:5: wands: there is no key 'wands'; did you mean 'wand'?"),
         ('fault = "plate_offset"', 'fault = "plate_ofset"', "s.toml:14: do.fault: there is no fault 'plate_ofset'"),
-        ("offset_k = 3.0", "offset_k = 300.0", "s.toml:15: do.values: offset_k is 300.0; allowed"),
+        ("offset_k = 3.0", "offset_k = 300.0", "s.toml:15: do.values: plate_offset: offset_k is 300.0; allowed"),
         ("offset_k = 3.0", "ofset_k = 3.0", "s.toml:15: do.values: plate_offset has no parameter 'ofset_k'"),
         ("duration_s = 1.0\n", "duration_s = -1.0\n", "s.toml:16: do.duration_s: duration_s is -1.0"),
         ("no_trip = true", "no_tripp = true", "s.toml:19: expect.no_tripp: there is no expect key 'no_tripp'; did"),
