@@ -26,8 +26,8 @@ class Loop:
     """A liquid between sink and air: block, pump and radiator; the pump runs while the fan is powered.
 
     Attributes:
-        block_k_w: Sink to liquid while it flows, K/W (clinical note 4.1).
-        still_k_w: Sink to liquid while it stands, K/W (clinical note 4.1).
+        block_k_w: Sink to liquid while it flows, K/W (engineering default).
+        still_k_w: Sink to liquid while it stands, K/W (engineering default).
         liquid_j_k: Heat capacity of the liquid, J/K: half a litre of water (engineering default).
     """
 
@@ -81,7 +81,7 @@ class ApplicatorParameters:
 
 AIR_COOLED: Final = ApplicatorParameters()
 LIQUID_COOLED: Final = ApplicatorParameters(sink_j_k=300.0, fan_k_w=0.1, still_k_w=1.0, loop=Loop())
-"""A filled block in a loop (300 J/K, 0.15 K/W: clinical note 4.1) and a radiator (engineering default)."""
+"""A filled block in a loop, and a radiator (engineering default)."""
 
 
 class Applicator:

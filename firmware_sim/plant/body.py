@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from cryodevice.bioheat import CONSTRICTING_LAYERS, Grid, Tissue, exact_step
+from cryodevice.bioheat import CONSTRICTING_LAYERS, Grid, Probe, Tissue, exact_step
 from cryodevice.bioheat.grid import Array
 from firmware_sim.plant.dose import DT_S
 from firmware_sim.plant.vessels import Vessels
@@ -29,7 +29,7 @@ _GROWTH: Final = 1.06
 _CACHED: Final = 64
 _LATENT_J_KG: Final = {"fat": 50e3}
 _LATENT_OTHER_J_KG: Final = 250e3
-"""Heat of freezing of tissue water, J/kg of tissue (clinical note 3.3, quoted from memory); fat holds a fifth as much
+"""Heat of freezing of tissue water, J/kg of tissue (quoted from memory); fat holds a fifth as much
 water (engineering default). Lipids, which crystallise near 10 degC, take part in nothing."""
 
 
@@ -52,6 +52,7 @@ class Body:
         self.latent_j_m2 = np.repeat(latent, counts) * self.grid.widths_m
         self._steps: dict[tuple[int, float, int], Array] = {}
         self._grids: dict[int, Grid] = {}
+        self._probes: dict[tuple[float, float], Probe] = {}
 
     def perfused(self, level: int) -> Grid:
         """The cells with ``level`` sixteenths of the resting flow in the layers whose vessels answer the cold."""
@@ -70,6 +71,16 @@ class Body:
                 del self._steps[next(iter(self._steps))]
             matrix = self._steps[key] = self._made(level, film_w_m2k, count * DT_S)
         return matrix
+
+    def probe(self, depth_m: float, film_w_m2k: float) -> Probe:
+        """Where to read this depth under this film."""
+        key = (depth_m, film_w_m2k)
+        probe = self._probes.get(key)
+        if probe is None:
+            if len(self._probes) >= _CACHED:
+                self._probes.clear()
+            probe = self._probes[key] = self.grid.probe(depth_m, film_w_m2k)
+        return probe
 
     def share(self, film_w_m2k: float) -> float:
         """Weight of the first cell in the surface temperature; the environment has the rest."""

@@ -25,7 +25,7 @@ _STILL_W_M2K: Final = 30.0
 DRY_NUCLEATION_DEGC: Final = (-12.0, -4.0)
 WET_NUCLEATION_DEGC: Final = (-3.0, -1.0)
 """Surface temperature at which ice begins, drawn for each contact: dry skin may supercool to -10 or -15 (Wilson and
-Goldman 1970, Molnar 1973), a wet or frosted plate is itself the seed (clinical note 2.1 and 7)."""
+Goldman 1970, Molnar 1973), a wet or frosted plate is itself the seed (docs/physics.md 3)."""
 
 
 class SkinUnderWand:

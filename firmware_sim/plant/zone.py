@@ -146,7 +146,7 @@ class Zone:
     def at_depth(self, depth_m: float) -> float:
         """Temperature ``depth_m`` below the surface, degC."""
         state, body = self._state, self.body
-        return body.grid.at_depth(state[: body.size], depth_m, self._film, state.item(ENVIRONMENT))
+        return body.probe(depth_m, self._film).read(state[: body.size], state.item(ENVIRONMENT))
 
     def temps(self) -> Array:
         """Cell temperatures, degC, a copy."""

@@ -1,10 +1,11 @@
 """What the plant's skin is compared with: closed forms, the golden run, experiments. Numbers only, no verdict.
 
 The tests hold the figures and ``tests/campaign/physics.py`` shows them. Everything here runs on the plant's own grid
-and steps (``SkinUnderWand``), never on another solver. Sources are those of the clinical note, sections 3.1 to 3.4.
+and steps (``SkinUnderWand``), never on another solver. Sources: docs/physics.md 6 and 9.
 """
 
 import math
+import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -12,6 +13,10 @@ import numpy as np
 from scipy.special import erfcx
 
 from cryodevice.bioheat import CHEEK, Grid, Layer, Tissue, exact_step, face
+from cryodevice.quantities import Seconds
+from cryodevice.safety import skin_estimate
+from cryodevice.safety.limits import Zone
+from firmware_sim.plant import drawn
 from firmware_sim.plant.body import BLOCK, SURFACE, Body
 from firmware_sim.plant.dose import DT_S
 from firmware_sim.plant.tissue import SkinUnderWand
@@ -320,3 +325,31 @@ def myrer(fat_mm: float) -> tuple[float, float]:
     laid(skin)
     blow(skin, 1800.0)
     return before - cold, skin.at_depth(ZONE, depth) - cold
+
+
+# -- the daemon's estimate -------------------------------------------------------------------------------------------
+@lru_cache(maxsize=2)
+def estimate_margin(people: int) -> tuple[float, float, float]:
+    """The daemon's skin estimate beside true skin: 30 s at 5 degC, contact of 5000 W/m2 K, on this many people.
+
+    Returns: how far the estimate is at most above the truth, K; until when, s after contact, it ever is; and its
+    smallest distance below the truth after the first second, K.
+    """
+    above, until_s, margin = 0.0, 0.0, math.inf
+    for seed in range(people):
+        person = drawn(random.Random(seed))  # noqa: S311 - chance is seeded
+        tissues = person.tissues()
+        for zone in (Zone.LEFT_CHEEK, Zone.NOSE, Zone.PERIORBITAL):
+            rested = ROOM_DEGC + person.rested_offset_k
+            skin = SkinUnderWand(ROOM_DEGC, {ZONE: tissues[zone]}, vessels=person.vessels, rested_degc=rested)
+            estimate = skin_estimate.rebased(skin_estimate.begin(Seconds(0.0)), skin.surface_degc, zone)
+            laid(skin, h=5000.0)
+            for tick in range(1, 601):
+                run(skin, 0.05, 5.0)
+                estimate = skin_estimate.advanced(estimate, Seconds(0.05 * tick), 5.0, ROOM_DEGC, (zone,))
+                below = skin.surface_degc - estimate.skin_degc(zone)
+                if below < 0.0:
+                    above, until_s = max(above, -below), max(until_s, 0.05 * tick)
+                if tick > 20:
+                    margin = min(margin, below)
+    return above, until_s, margin

@@ -188,7 +188,7 @@ def test_a_loop_cools_better_until_its_liquid_stands() -> None:
         wand.advance(0.1, 4.0, ambient_degc=24.0, plate_w=0.5, sink_w=0.0, fan_powered=True, sink_loss=1.0)
         if second % 1200 == 1199:
             degc.append(wand.plate_degc)
-    # Clinical note D12: plate -12 -> 0 degC in 2 min, 55 degC in 10 min, of a loop whose block is of 60 J/K; here 300.
+    # Another model, with a block of 60 J/K: 55 degC in 10 min; here it is of 300.
     assert flowing < degc[0] < degc[1] < degc[-1]
     assert degc[-1] > 30.0
 

@@ -19,7 +19,7 @@ def stand(film: Moisture, plate: float, seconds: float, *, humidity: float = 50.
 
 
 def test_the_dew_point_of_a_treatment_room() -> None:
-    assert dew_point_degc(23.0, 50.0) == pytest.approx(12.0, abs=0.1), "clinical note 4.1"
+    assert dew_point_degc(23.0, 50.0) == pytest.approx(12.0, abs=0.1)
     assert dew_point_degc(24.0, 100.0) == pytest.approx(24.0)
     for ambient, humidity in ((24.0, 45.0), (5.0, 60.0), (30.0, 80.0)):
         dew = dew_point_degc(ambient, humidity)

@@ -127,3 +127,10 @@ def test_the_cheek_of_the_simulator_is_that_of_the_golden_run() -> None:
         skin.advance(5.0)
     assert skin.surface_degc == pytest.approx(7.04, abs=0.1)
     assert skin.at_depth("left_cheek", 1e-3) == pytest.approx(14.16, abs=0.1)
+
+
+def test_the_estimate_of_the_daemon_lies_below_true_skin_from_half_a_second_after_contact() -> None:
+    above, until_s, margin = x.estimate_margin(2)
+    assert margin > 0.1
+    assert until_s <= 0.4
+    assert above < 1.0
