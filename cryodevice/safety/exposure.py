@@ -85,11 +85,15 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """What one client has had: in this session, and in the ended sessions that still count towards the rolling day."""
+    """What one client has had: in this session, and in the ended sessions that still count towards the rolling day.
+
+    ``added_at_s`` is the monotonic second at which this session's totals last grew; inf when that is not known.
+    """
 
     client: str = ANONYMOUS
     session: Mapping[Zone, ZoneExposure] = field(default_factory=lambda: MappingProxyType({}))
     past: tuple[Past, ...] = ()
+    added_at_s: float = math.inf
 
     def of(self, zone: Zone) -> ZoneExposure:
         """This session's totals of a zone."""
@@ -107,6 +111,11 @@ class Dose:
         """Ended sessions of the rolling day that touched the skin."""
         return sum(past.held and past.contact_s > 0.0 for past in self.past)
 
+    def since_treated_s(self, zone: Zone, now_s: float) -> float:
+        """How long ago an earlier session last touched this zone, s; a day if none that is on the books did."""
+        ended = (past.ended_at_s for past in self.past if past.held and past.zones.get(zone, NOTHING).contact_s > 0.0)
+        return min(now_s - max(ended, default=-math.inf), DAY_S)
+
     @property
     def session_contact_s(self) -> float:
         """Contact of all zones in this session, s."""
@@ -117,15 +126,16 @@ class Dose:
         """Contact of all zones over the rolling day, s."""
         return self.session_contact_s + sum(past.contact_s for past in self.past)
 
-    def with_zone(self, zone: Zone, exposure: ZoneExposure) -> "Dose":
-        """The same dose with one zone's session totals replaced."""
-        return replace(self, session=MappingProxyType({**self.session, zone: exposure}))
+    def with_zone(self, zone: Zone, exposure: ZoneExposure, at_s: float = math.inf) -> "Dose":
+        """The same dose with one zone's session totals replaced; ``at_s`` is when, inf for whenever it is closed."""
+        return replace(self, session=MappingProxyType({**self.session, zone: exposure}), added_at_s=at_s)
 
     def closed(self, now_s: Seconds, *, held: bool) -> "Dose":
         """The dose once it is over: its totals count as past ones from now on, as a session's if one was ``held``."""
         if not self.session:
             return self
-        return Dose(self.client, MappingProxyType({}), (*self.past, Past(now_s, self.session, held)))
+        ended_s = min(now_s, self.added_at_s)
+        return Dose(self.client, MappingProxyType({}), (*self.past, Past(ended_s, self.session, held)))
 
     def aged(self, now_s: Seconds) -> "Dose":
         """The dose at ``now_s``: sessions that ended more than a day ago no longer count."""

@@ -71,6 +71,8 @@ class Facts:
         zone_below_4_s: This zone below 4 degC in this session.
         zone_d10_degc_s: Exposure index of this zone in this session.
         fat_boundary_degc: Worst-case dermis/fat boundary of this zone.
+        since_treated_s: Since an earlier session last touched this zone.
+        rewarmed_degc: Worst-case skin of a zone an earlier session has touched; 33 where none has.
         session_contact_s: Contact of all zones in this session.
         day_contact_s: Contact of all zones over the rolling day.
         zone_day_share: Largest share any of this zone's daily limits has been used up to.
@@ -128,6 +130,8 @@ class Facts:
     zone_below_4_s: float = UNKNOWN
     zone_d10_degc_s: float = UNKNOWN
     fat_boundary_degc: float = UNKNOWN
+    since_treated_s: float = UNKNOWN
+    rewarmed_degc: float = UNKNOWN
     session_contact_s: float = UNKNOWN
     day_contact_s: float = UNKNOWN
     zone_day_share: float = UNKNOWN

@@ -17,6 +17,8 @@ from cryodevice.safety.limits import (
     PLATE_UNDER_FLOOR_K,
     PLATE_UNDER_SETPOINT_K,
     REST_APART_K,
+    RETREAT_S,
+    RETREAT_SKIN_DEGC,
     RISEN_K,
     UNANSWERED_S,
     WAND_CLOCK_PCT,
@@ -212,6 +214,10 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("plate_at_rest", "H02", _READY, "rest_apart_k", _between(0.0, REST_APART_K), "K", Dwell.IMMEDIATE, Action.HOLD,
               Clear.ITSELF, "plate and sink must agree before it is cooled: leave it off the skin, up to 3 minutes after a treatment; if"
               " they do not then, have the wand calibrated", "fault matrix S07, S16; " + _S),
+    Interlock("retreat_time", "H10", _READY, "since_treated_s", _between(RETREAT_S, INF), "s", Dwell.IMMEDIATE, Action.HOLD,
+              Clear.ITSELF, "this zone was treated a moment ago: wait 5 minutes, or treat another one", "clinical note D13"),
+    Interlock("retreat_skin", "H10", _READY, "rewarmed_degc", _between(RETREAT_SKIN_DEGC, INF), "degC", Dwell.IMMEDIATE,
+              Action.HOLD, Clear.ITSELF, "this zone is still cold inside: wait, or treat another one", "clinical note D13"),
     # The dose.
     Interlock("static_dwell", "H04", _ON_SKIN, "static_dwell_s",
               lambda limits, zone: (-INF, static_hold_s(limits, zone)), "s", Dwell.IMMEDIATE, Action.HOLD, Clear.ITSELF,

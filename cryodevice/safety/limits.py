@@ -172,6 +172,13 @@ RISEN_K = 2.0
 """Furthest a plate may rise under hard drive off the skin, K (fault matrix A03; engineering default)."""
 WAND_CLOCK_PCT = 2.0
 """Furthest the wand's clock may be off ours, % (docs/architecture.md; engineering default)."""
+RETREAT_S = 300.0
+"""Shortest time between the contacts of two sessions on one zone, s (clinical note D13)."""
+RETREAT_SKIN_DEGC = 28.0
+"""Worst-case skin a zone must have come back to before another session on it, degC (clinical note D13)."""
+CYCLE_SKIN_DEGC = 15.0
+"""Worst-case skin a zone must have come back to before the next cold phase of one treatment, degC
+(docs/architecture.md; engineering default)."""
 REST_APART_K = 3.0
 """Furthest a plate channel may be from the sink before a session, K: undriven metal agrees within three minutes (fault
 matrix S07, S16; engineering default)."""

@@ -225,7 +225,7 @@ def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
             skin = Celsius(min(skin, evidence.skin_degc(core, now)))
         if (cold and zone in touched) or skin < _COUNTED_BELOW_DEGC:
             exposure = dose.of(zone).plus(dt, skin, core.estimate.fat_degc(zone), contact=cold and zone in touched)
-            dose = dose.with_zone(zone, exposure)
+            dose = dose.with_zone(zone, exposure, now)
     return dose
 
 
@@ -272,9 +272,11 @@ def _rebased(before: Core, core: Core, now: Seconds) -> Core:
 def _seen(core: Core, now: Seconds) -> Seen:
     """What the treatment goes by: the contact flag itself and the plate, of a fresh reading only."""
     dt, believed, reading = Seconds(now - core.now_s), core.contact.believed, core.reading
+    following = core.session.following
+    next_skin = core.estimate.skin_degc(following.zone) if following is not None else math.nan
     if reading is None or not evidence.fresh(core, now):
-        return Seen(dt, False, believed, math.nan)
-    return Seen(dt, Flag.CONTACT in reading.status.flags, believed, reading.plate_cold_degc)
+        return Seen(dt, False, believed, math.nan, next_skin)
+    return Seen(dt, Flag.CONTACT in reading.status.flags, believed, reading.plate_cold_degc, next_skin)
 
 
 def _due(before: Core, core: Core) -> bool:

@@ -5,6 +5,7 @@ import math
 from cryodevice.quantities import Channel
 from cryodevice.safety import plate_watch
 from cryodevice.safety.contact import flag, hidden
+from cryodevice.safety.exposure import DAY_S
 from cryodevice.safety.facts import NO, YES, Facts, yes
 from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
 from cryodevice.safety.verdict import Finding
@@ -15,6 +16,8 @@ from cryodevice.wire.registers import WIRE_MAGIC, WIRE_VERSION
 
 WAND_ITSELF = "wand_tripped"
 """The row that stands for the wand's own cut-outs."""
+UNTOUCHED_DEGC = 33.0
+"""Skin of a zone nothing on the books has touched (clinical note 3)."""
 NO_CALIBRATION_DAY = frozenset({0, 0xFFFF})
 """Calibration dates that name none."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
@@ -94,6 +97,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     link, session, dose = core.link, core.session, core.dose
     zone = session.zone
     total, day, limits = dose.of(zone), dose.day(zone), core.limits
+    since_treated_s = dose.since_treated_s(zone, now)
     identity = link.identity
     known = identity is not None
     capabilities = identity.capabilities if identity is not None else Capability(0)
@@ -127,6 +131,8 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         zone_below_4_s=total.below_4_s,
         zone_d10_degc_s=total.d10_degc_s,
         fat_boundary_degc=core.estimate.fat_degc(zone),
+        since_treated_s=since_treated_s,
+        rewarmed_degc=core.estimate.skin_degc(zone) if since_treated_s < DAY_S else UNTOUCHED_DEGC,
         session_contact_s=dose.session_contact_s,
         day_contact_s=dose.day_contact_s,
         zone_day_share=max(

@@ -19,7 +19,7 @@ from cryodevice.treatment.program import objections
 from cryodevice.treatment.session import begun, ended, moved
 from cryodevice.wire.codes import Flag, Refusal
 
-_BEFOREHAND = frozenset({"calibration", "day_sessions", "day_contact", "zone_day"})
+_BEFOREHAND = frozenset({"calibration", "day_sessions", "day_contact", "zone_day", "retreat_time", "retreat_skin"})
 """Rows that would end a session before it cools or as soon as it does, and are known before it starts."""
 
 

@@ -3,16 +3,17 @@
 Pure. Every change of state is in ``ALLOWED``; ``moved`` refuses any other.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from cryodevice.quantities import Seconds
-from cryodevice.safety.limits import Zone
+from cryodevice.safety.limits import CYCLE_SKIN_DEGC, Zone
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Verdict
-from cryodevice.treatment.program import Step, Treatment, goes_on
+from cryodevice.treatment.program import SHORTEST_REWARM_S, Step, Treatment, goes_on
 from cryodevice.treatment.proof import Proof, Stage
 
 S = SessionState
@@ -86,6 +87,12 @@ class Session:
         return self.treatment.steps[self.step] if self.treatment is not None else None
 
     @property
+    def following(self) -> Step | None:
+        """The step after the present one; None at the last."""
+        steps = self.treatment.steps if self.treatment is not None else ()
+        return steps[self.step + 1] if self.step + 1 < len(steps) else None
+
+    @property
     def zone(self) -> Zone:
         """Zone worked on; the strictest one while nothing else is known."""
         step = self.current
@@ -111,12 +118,14 @@ class Seen:
         touching: The contact flag is set in a fresh reading.
         believed: Contact is believed, as far as dose goes.
         plate_degc: Colder plate channel; NaN unknown.
+        next_skin_degc: Worst-case skin of the next step's zone; NaN without one.
     """
 
     dt_s: Seconds
     touching: bool
     believed: bool
     plate_degc: float
+    next_skin_degc: float = math.nan
 
 
 def moved(session: Session, state: SessionState, **changes: object) -> Session:
@@ -207,16 +216,18 @@ def _rewarmed(session: Session, seen: Seen) -> Session:
     if seen.touching:
         return _waited(session, seen)
     rewarm = session.rewarm_s + seen.dt_s
-    if rewarm < LIFTED_FOR_S:
+    step, following = session.current, session.following
+    if step is None or rewarm < max(step.rewarm_s, LIFTED_FOR_S):
         return replace(session, rewarm_s=rewarm)
-    step, treatment = session.current, session.treatment
-    if step is None or treatment is None or rewarm < step.rewarm_s:
-        return replace(session, rewarm_s=rewarm)
-    if session.step + 1 < len(treatment.steps):
-        following = session.step + 1
-        touched_s = session.touched_s if goes_on(step, treatment.steps[following]) else 0.0
-        return moved(session, S.PRECOOL, step=following, contact_s=0.0, touched_s=touched_s, rewarm_s=0.0)
-    return moved(session, S.COMPLETE)
+    if following is None:
+        return moved(session, S.COMPLETE)
+    one_contact = goes_on(step, following)
+    if one_contact or seen.next_skin_degc >= CYCLE_SKIN_DEGC:
+        touched_s = session.touched_s if one_contact else 0.0
+        return moved(session, S.PRECOOL, step=session.step + 1, contact_s=0.0, touched_s=touched_s, rewarm_s=0.0)
+    if rewarm > 2.0 * max(step.rewarm_s, SHORTEST_REWARM_S):
+        return ended(session, S.STOPPED, "not_rewarmed")
+    return replace(session, rewarm_s=rewarm)
 
 
 _PROGRESS: Mapping[SessionState, Callable[[Session, Seen], Session]] = MappingProxyType(

@@ -236,6 +236,12 @@ def write_process(kept: list[Result]) -> None:
         lines.append(
             f"| {row.id} | {fault} | {row.must}{f'; seen: {words}' if words else ''} | {budget} | {middle} | {worst} | {count} | {failed} |"
         )
+    failed_runs = [result for result in kept if not result["ok"]]
+    if failed_runs:
+        lines.append("\nRuns that failed, and were made again:\n")
+        lines += [
+            f"- {result['case']}, seed {result['seed']}: {result['why'].split(';')[0][:120]}" for result in failed_runs
+        ]
     (EVIDENCE / "process.md").write_text("\n".join(lines) + "\n")
 
 

@@ -102,10 +102,9 @@ def broken(name: str, act: str) -> Callable[[Path, int], float | None]:
                 return _survived(testbed, trap, where)
             reaction = react(testbed, fault)
             check(reaction, fault)
-            contact_s = testbed.wand.truth()["contact_s"][ZONE]
             code = testbed.daemon.wait(6)
             assert code == (-signal.SIGKILL if act == "kill" else 1), testbed.daemon.said()
-            acts.restart_resumes_nothing(testbed, contact_s)
+            acts.restart_resumes_nothing(testbed, reaction.contact_s)
             return reaction.after_fault_s
 
     return once

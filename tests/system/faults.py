@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.system.processes import FAULTY_DAEMON, Bed, bed, until
+from tests.system.processes import FAULTY_DAEMON, ZONE, Bed, bed, until
 
 LEASE_S = 0.5
 WITHOUT_DAEMON_S = LEASE_S + 0.05
@@ -71,12 +71,16 @@ ENDINGS = {
 
 @dataclass(frozen=True)
 class Reaction:
-    """When the drive went off, s: after the fault, and after the sample the last accepted order echoed."""
+    """When the drive went off, s: after the fault, and after the sample the last accepted order echoed.
+
+    ``contact_s`` is the true contact up to then; a wand left on the skin goes on touching with no daemon to count.
+    """
 
     after_fault_s: float
     after_echo_s: float
     drive_before_a: float
     trip: str
+    contact_s: float
 
 
 def react(cooling: Bed, fault: Fault) -> Reaction:
@@ -96,6 +100,7 @@ def react(cooling: Bed, fault: Fault) -> Reaction:
         after_echo_s=after["drive_off_at_s"] - after["last_echo_sample_s"],
         drive_before_a=before["drive_a"],
         trip=cooling.wand.truth()["trip"],
+        contact_s=after["contact_s"][ZONE] - (after["time_s"] - after["drive_off_at_s"]),
     )
 
 

@@ -57,7 +57,7 @@ def drive_off(bed: Bed, name: str, number: signal.Signals, budget_s: float) -> f
     fault = Fault(name, send(number), budget_s)
     reaction = react(bed, fault)
     check(reaction, fault)
-    bed.notes["true_contact_s"] = bed.wand.truth()["contact_s"][ZONE]
+    bed.notes["true_contact_s"] = reaction.contact_s
     return reaction.after_fault_s
 
 

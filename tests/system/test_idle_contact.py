@@ -1,6 +1,7 @@
 """A wand that lies on its contact sensor between treatments uses nothing up; a cold one on the skin does."""
 
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.limits import RETREAT_S
 from cryodevice.safety.phases import SessionState
 from tests.system.rig import Rig
 
@@ -43,7 +44,7 @@ def test_two_sessions_are_two_and_the_third_is_refused():
         rig.until_state(SessionState.REWARMING, 30.0)
         rig.sim.plant.contact = False
         rig.until_state(SessionState.COMPLETE, 30.0)
-        rig.run(240.0)  # the skin comes back to its baseline
+        rig.run(RETREAT_S + 120.0)
     rig.start()
     refused = rig.last(EventKind.SESSION_REFUSED)
     assert refused.evidence["reasons"] == ("day_sessions: this day's sessions are used up",)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.interlocks import TABLE
@@ -226,6 +227,10 @@ def had(dose: Dose) -> Callable[[Rig], None]:
     return provoke
 
 
+def still_cold(rig: Rig) -> None:
+    rig.core = replace(rig.core, estimate=skin_estimate.rebased(rig.core.estimate, 25.0, ZONE))
+
+
 def expired(rig: Rig) -> None:
     """The wand was calibrated a year and a day ago."""
     rig.today_day = rig.core.link.identity.calibration_day + 366
@@ -245,6 +250,8 @@ HOLD_60 = Treatment("glide", (Step(ZONE, 8.0, 60.0, 5.0, glide=True),))
 AT_5 = Treatment("coldest", (Step(ZONE, 5.0, 20.0, 5.0),))
 SHORT = Treatment("short", (Step(ZONE, 8.0, 15.0, 5.0),))
 SPENT = Dose(past=(Past(0.0, {ZONE: ZoneExposure(d10_degc_s=1199.0)}),))
+JUST_NOW = Dose(past=(Past(0.0, {ZONE: ZoneExposure(contact_s=1.0)}),))
+A_WHILE_AGO = Dose(past=(Past(-301.0, {ZONE: ZoneExposure(contact_s=1.0)}),))
 TWICE = Dose(past=(Past(0.0, {ZONE: ZoneExposure(contact_s=1.0)}),) * 2)
 ALONE = quirk(cutouts_off=True)
 """The wand's own cut-outs are out of force: the daemon must do it alone."""
@@ -292,6 +299,8 @@ CASES: dict[str, Case] = {
     "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
+    "retreat_time": Case(had(JUST_NOW), to_ready, wait_s=3.0),
+    "retreat_skin": Case(both(had(A_WHILE_AGO), still_cold), to_ready, wait_s=3.0),
     "plate_at_rest": Case(nothing, both(plate(3.5), to_ready), wait_s=3.0),
     "calibration": Case(expired, to_ready),
     "baseline_skin": Case(nothing, both(skin_seen_at(25.0), to_ready), wait_s=3.0),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cryodevice.quantities import Seconds
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose
-from cryodevice.safety.limits import Zone, limits
+from cryodevice.safety.limits import RETREAT_S, Zone, limits
 from cryodevice.safety.phases import COOLING, ENDED, TREATING, SessionState
 from cryodevice.safety.verdict import Action, Clear, Lockout
 from cryodevice.treatment.controller import decide
@@ -75,7 +75,7 @@ def test_a_new_client_keeps_no_dose_of_another_out_of_sight():
     rig.to_applying(5.0)
     rig.stop()
     rig.sim.plant.contact = False
-    rig.run(240.0)
+    rig.run(RETREAT_S + 5.0)
     before = rig.core.dose.day_contact_s
     rig.command(Start("s-2", replace(DEMO, client="anna"), "tester"))
     assert rig.core.session.state is S.READY, rig.story()
@@ -117,7 +117,7 @@ def test_a_reset_clears_a_lockout_and_the_wands_trip_once_the_cause_is_gone():
     assert rig.sim.truth()["trip"] == "none"
     assert not rig.driving
     rig.sim.plant.contact = False
-    rig.run(240.0)
+    rig.run(RETREAT_S + 5.0)
     rig.start()
     rig.until_state(S.LIFTED, 40.0)
 

@@ -1,5 +1,6 @@
 """Program, session machine, lease proof and link bookkeeping, each alone."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryodevice.quantities import U16, U32, Seconds
-from cryodevice.safety.limits import Zone, limits
+from cryodevice.safety.limits import CYCLE_SKIN_DEGC, Zone, limits
 from cryodevice.safety.phases import COOLING, ENDED, TREATING, SessionState
 from cryodevice.safety.readings import read
 from cryodevice.safety.verdict import Action, Clear, Finding, Verdict
@@ -30,8 +31,8 @@ def finding(action: Action, name: str = "a_rule") -> Verdict:
     return Verdict(action < Action.HOLD, (Finding(name, action, 0.0, 1.0, 1.0, "", Seconds(0.0), "", Clear.ITSELF),))
 
 
-def seen(dt: float = 0.05, *, touching: bool = False, plate: float = 20.0) -> Seen:
-    return Seen(Seconds(dt), touching, touching, plate)
+def seen(dt: float = 0.05, *, touching: bool = False, plate: float = 20.0, next_skin: float = 30.0) -> Seen:
+    return Seen(Seconds(dt), touching, touching, plate, next_skin)
 
 
 # -- program -----------------------------------------------------------------------------------------------------------
@@ -142,6 +143,27 @@ def test_two_steps_from_start_to_end():
     session = sessions.progressed(session, seen(0.01))
     assert (session.state, session.ended_why) == (S.COMPLETE, "")
     assert session.state in ENDED
+
+
+@pytest.mark.parametrize(("rewarm_s", "at_most_s"), [(30.0, 60.0), (40.0, 80.0)])
+def test_the_next_cold_phase_waits_until_the_zone_has_rewarmed_and_not_for_ever(rewarm_s, at_most_s):
+    cold = Step(Zone.FOREHEAD, 8.0, 5.0, rewarm_s)
+    session = at(S.REWARMING, treatment=Treatment("t", (cold, cold)), rewarm_s=rewarm_s)
+    for below in (math.nextafter(CYCLE_SKIN_DEGC, 0.0), math.nan):
+        waiting = sessions.progressed(session, seen(1.0, next_skin=below))
+        assert waiting.state is S.REWARMING
+        waiting = sessions.progressed(waiting, seen(at_most_s - rewarm_s - 1.0, next_skin=below))
+        assert waiting.state is S.REWARMING
+        over = sessions.progressed(waiting, seen(0.1, next_skin=below))
+        assert (over.state, over.ended_why) == (S.STOPPED, "not_rewarmed")
+    assert sessions.progressed(session, seen(1.0, next_skin=CYCLE_SKIN_DEGC)).state is S.PRECOOL
+
+
+def test_a_pause_in_one_contact_waits_for_no_rewarming():
+    cold = Step(Zone.FOREHEAD, 8.0, 5.0, 5.0)
+    session = at(S.REWARMING, treatment=Treatment("t", (cold, cold)), rewarm_s=5.0, touched_s=6.0)
+    after = sessions.progressed(session, seen(1.0, next_skin=9.0))
+    assert (after.state, after.touched_s) == (S.PRECOOL, 6.0)
 
 
 @pytest.mark.parametrize("state", sorted(COOLING))
