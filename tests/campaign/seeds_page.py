@@ -26,6 +26,21 @@ BLIND = {
     "status_frozen": "the firmware repeats an old status",
 }
 """Faults that hide the plate from everybody; named beside a violation."""
+WARM_LIES = frozenset(
+    {"lies_plate", "plate_common_offset", "plate_off_plate", "plate_sluggish", "plate_scale", "plate_drift"}
+)
+NOTES = {
+    "dose": (
+        WARM_LIES,
+        "For the safety core: outside of a session, contact with a plate that reads 20 degC or more is no exposure, also when"
+        " it is the reading that has just been found false (`plate_jump`) and skin is still on a cold plate.",
+    ),
+    "skin": (
+        frozenset(BLIND),
+        "For the safety core and the hardware: both plate channels agree and are wrong; nobody in the wand or beside it sees the plate.",
+    ),
+}
+"""What a kind of violation means where one of these faults is in the case."""
 Results = list[dict[str, Any]]
 
 
@@ -98,6 +113,7 @@ def page(found: Results, seconds: float, took_s: float | None) -> str:
         " a cut's own means away is not asked for it.\n",
         "## Violations\n",
         *_listed(violated, seconds),
+        *_noted(violated),
         "## How the sessions ended\n",
         "| ended | seeds |",
         "|---|---|",
@@ -131,3 +147,12 @@ def _listed(violated: list[tuple[dict[str, Any], str, str]], seconds: float) -> 
             f"| {kind} | {each['seed']} | {words} | {each['told']} | {blind or '-'} | `{_replay(each, seconds)}` |"
         )
     return [*lines, ""]
+
+
+def _noted(violated: list[tuple[dict[str, Any], str, str]]) -> list[str]:
+    lines = []
+    for kind, (faults, words) in NOTES.items():
+        seeds = [each["seed"] for each, its, _ in violated if its == kind and faults & set(each["faults"])]
+        if seeds:
+            lines.append(f"- {kind}, seeds {', '.join(map(str, dict.fromkeys(seeds)))}: {words}")
+    return [*lines, ""] if lines else []
