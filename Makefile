@@ -6,8 +6,9 @@ STAMP := $(VENV)/.installed
 DEMO_ARGS ?=
 TEST_ARGS ?=
 CAMPAIGN_ARGS ?=
+SEEDS_ARGS ?=
 
-.PHONY: help demo test coverage check format lint types contracts bench campaign broker analyzer deb clean
+.PHONY: help demo test coverage check format lint types contracts bench campaign seeds broker analyzer deb clean
 
 help:
 	@echo "make demo      run a simulated treatment, start to end  (DEMO_ARGS=\"--duration 60\")"
@@ -16,6 +17,7 @@ help:
 	@echo "make bench     ratios against the raw library in the same run"
 	@echo "make deb       a Debian 12 package in dist/ that installs without a network"
 	@echo "make campaign  repetitions, soaks and crash loops; resumable"
+	@echo "make seeds     random people, hands and faults in virtual time; resumable  (SEEDS_ARGS=\"--seeds 1000\")"
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("cryodevice needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -62,6 +64,9 @@ bench: $(STAMP)
 
 campaign: $(STAMP) broker
 	@$(BIN)/python -m tests.campaign $(CAMPAIGN_ARGS)
+
+seeds: $(STAMP)
+	@$(BIN)/python -m tests.campaign.seeds $(SEEDS_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .import_linter_cache .hypothesis

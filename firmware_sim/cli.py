@@ -37,6 +37,7 @@ from firmware_sim.recording.match import MODES
 from firmware_sim.recording.recorder import MB, Recorder
 from firmware_sim.recording.replay import Replay, read
 from firmware_sim.recording.tape import PROTOCOLS, tape_of
+from firmware_sim.scenarios import command as scenarios
 from firmware_sim.simulator import Simulator
 
 AUTO = "auto"
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "replay":
             return asyncio.run(_replay(options))
+        if options.command == "scenario":
+            return scenarios.act(options)
         simulator = Simulator(
             options.seed,
             state_file=options.state,
@@ -112,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--match", choices=MODES, default="frames", help=f"{modes} (default: frames)")
     replay.add_argument("--fast", action="store_true", help="reply at once instead of after the recorded delay")
     _add_ends(replay)
+    scenarios.add_to(commands, _Whole(0, 2**63 - 1))
     faults = commands.add_parser("faults", help="list every fault that can be injected")
     form = faults.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for a program")

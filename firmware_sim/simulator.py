@@ -25,6 +25,7 @@ _NS_MS: Final = 1_000_000
 _STEP_NS: Final = 10 * _NS_MS
 _TICK_NS: Final = TICK_MS * _NS_MS
 _STEP_S: Final = 0.01
+_TICK_S: Final = TICK_MS / 1000.0
 _CALIBRATED_AGO = timedelta(days=30)
 WIRE_EPOCH = date(2000, 1, 1)
 """Day 0 of the wire's calibration date."""
@@ -104,6 +105,13 @@ class Simulator:
         end_ns = self._now_ns + round(dt_s * 1e9)
         faults = self.faults
         while (boundary_ns := self._step_ns + _STEP_NS) <= end_ns:
+            tick_ns = self._step_ns + _TICK_NS
+            if tick_ns <= end_ns and tick_ns % _TICK_NS == 0 and self._uneventful(tick_ns):
+                self.plant.advance(_TICK_S)
+                self._now_ns = self._step_ns = tick_ns
+                self.firmware.tick(tick_ns // _NS_MS)
+                self._watch_drive(tick_ns // _NS_MS)
+                continue
             if faults.due_ns < boundary_ns:
                 self._turn_faults(boundary_ns - 1)
             self._run_clock(boundary_ns - 1)
@@ -120,6 +128,13 @@ class Simulator:
             self._turn_faults(end_ns)
         self._run_clock(end_ns)
         self._now_ns = end_ns
+
+    def _uneventful(self, tick_ns: int) -> bool:
+        """Whether nothing but the plant does anything before this tick: one stride then stands for two steps."""
+        if self.faults.due_ns <= tick_ns or self.firmware.restless:
+            return False
+        wake_ms = self.firmware.wake_ms()
+        return wake_ms is None or wake_ms * _NS_MS >= tick_ns
 
     def _turn_faults(self, until_ns: int) -> None:
         """Let every fault begin, act and end that is due by then, each at its own time."""
@@ -173,6 +188,11 @@ class Simulator:
         elif not flows and self._drive_on_ms is not None:
             self._drive_on_ms = None
             self._drive_off_ms = now_ms
+
+    @property
+    def drive_times(self) -> tuple[float | None, float | None]:
+        """Since when drive current flows, and when it last went to zero, s; ``truth`` has the same."""
+        return _seconds(self._drive_on_ms), _seconds(self._drive_off_ms)
 
     def truth(self) -> dict[str, object]:
         """What really is, ready for JSON. Looking changes nothing. All times ``*_s`` are simulated time (``time_s``).

@@ -62,9 +62,13 @@ class LinkWand(ABC):
             while True:
                 # Half of what is left each time: a slow line gets its answer, a lost frame another chance.
                 left_s = deadline_s - loop_time()
+                wait_s = min(left_s, max(_FIRST_WAIT_S, left_s / 2))
+                until_s = loop_time() + wait_s
                 try:
-                    return await self.identify(Seconds(min(left_s, max(_FIRST_WAIT_S, left_s / 2))))
+                    return await self.identify(Seconds(wait_s))
                 except LinkTimeoutError as error:
+                    # A line that is kept quiet refuses at once; without a pause this would hold up the whole loop.
+                    await asyncio.sleep(max(0.0, until_s - loop_time()))
                     if loop_time() >= deadline_s:
                         raise self._nobody(timeout_s, before, heard_before) from error
         except LinkClosedError as error:

@@ -5,10 +5,11 @@ else says so too. It does not know zones.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 from cryodevice.wire.codes import Capability, Flag
 
 LOST_AFTER_S = Seconds(1.0)

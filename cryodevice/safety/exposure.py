@@ -5,11 +5,12 @@ Pure arithmetic on totals; the durable copy is behind ``runtime.ports.ExposureSt
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.limits import Zone
+from cryodevice.safety.replacing import replace
 
 ANONYMOUS = "anonymous"
 """The one client that treatments without a client share, so that their limits add up."""

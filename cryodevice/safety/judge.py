@@ -1,7 +1,7 @@
 """Evaluates the interlock table on the facts of a tick. Pure; remembers only what it is handed back."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from cryodevice.quantities import Seconds
@@ -13,7 +13,7 @@ from cryodevice.safety.verdict import Action, Finding, Verdict
 
 
 def judge(
-    table: Sequence[Interlock],
+    table: tuple[Interlock, ...],
     facts: Facts,
     *,
     limits: Limits,
@@ -41,15 +41,12 @@ def judge(
     active: list[Finding] = []
     pending: list[Finding] = []
     unsafe_since: dict[str, Seconds] = {}
-    for row in table:
-        if row.states.isdisjoint(states):
-            continue
+    for row, low, high in _applicable(table, frozenset(states), limits, zone):
         if row.needs_reading and not reading_fresh:
             if row.id in since_s:
                 unsafe_since[row.id] = since_s[row.id]
             continue
         value = getattr(facts, row.fact)
-        low, high = row.safe(limits, zone)
         if math.isfinite(value) and low <= value <= high:
             continue
         since = since_s.get(row.id, now_s)
@@ -58,3 +55,20 @@ def judge(
         (active if now_s - since >= row.dwell.value else pending).append(finding)
     permit = reading_fresh and not any(finding.action > Action.WARN for finding in active)
     return Verdict(permit, tuple(active), tuple(pending), MappingProxyType(unsafe_since))
+
+
+Rows = tuple[tuple[Interlock, float, float], ...]
+_MOST_PLANS = 64
+_PLANS: dict[tuple[int, frozenset[SessionState], int, Zone], tuple[tuple[Interlock, ...], Limits, Rows]] = {}
+"""Rows that apply, with their ranges: the same for many ticks. Keyed by identity, and held so that identity lasts."""
+
+
+def _applicable(table: tuple[Interlock, ...], states: frozenset[SessionState], limits: Limits, zone: Zone) -> Rows:
+    key = (id(table), states, id(limits), zone)
+    known = _PLANS.get(key)
+    if known is None:
+        rows = tuple((row, *row.safe(limits, zone)) for row in table if not row.states.isdisjoint(states))
+        if len(_PLANS) >= _MOST_PLANS:
+            _PLANS.clear()
+        known = _PLANS[key] = (table, limits, rows)
+    return known[2]

@@ -5,10 +5,11 @@ own cut-outs too, for they go by the same two channels.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 
 JUMP_K = 1.0
 """A step between two samples that noise and a lost reply or two explain, K (engineering default)."""

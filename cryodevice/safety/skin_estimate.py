@@ -6,7 +6,7 @@ likely. It is an assumption, not a measurement, and is labelled so wherever it i
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -16,6 +16,7 @@ from cryodevice.bioheat import ZONES, Grid, Probe, propagator
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.exposure import Past
 from cryodevice.safety.limits import Zone
+from cryodevice.safety.replacing import replace
 
 STEP_S = 0.05
 """Time step of the estimator, s; the simulator's plant uses another step and another grid."""

@@ -5,7 +5,6 @@ An order for cooling is built in one place only, behind the permit.
 """
 
 import math
-from dataclasses import replace
 
 from cryodevice.errors import QuantityError
 from cryodevice.quantities import Celsius, Channel, Seconds
@@ -18,6 +17,7 @@ from cryodevice.safety.limits import Zone, intersect
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Clear, Lockout
 from cryodevice.treatment import evidence, link, orders, people, proof, stopping, wand_clock
 from cryodevice.treatment.core import (

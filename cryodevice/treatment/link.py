@@ -4,10 +4,11 @@ Holds what must be remembered between two replies to tell that the wand, the lin
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cryodevice.quantities import U16, Milliseconds, Seconds
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 from cryodevice.treatment.proof import since_ms
 from cryodevice.wire.blocks import Identity, Order, Status
 from cryodevice.wire.codes import Mode

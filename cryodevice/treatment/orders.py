@@ -1,10 +1,10 @@
 """What is sent next: one order, or a status read. The only place that builds an order for cooling. Pure."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from enum import Enum
 
 from cryodevice.safety.phases import COOLING, SessionState
+from cryodevice.safety.replacing import replace
 from cryodevice.treatment.core import Config, Core
 from cryodevice.treatment.people import reset_due
 from cryodevice.treatment.program import WARMEST_PLATE_DEGC

@@ -5,11 +5,11 @@ Stop is always heeded. Start is refused with every reason at once. Reset clears 
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.judge import judge
 from cryodevice.safety.phases import COOLING, ENDED, TREATING, SessionState
+from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Clear
 from cryodevice.treatment import stopping
 from cryodevice.treatment.core import Command, Config, Core, Inputs, Reset, Resetting, Start, Stop

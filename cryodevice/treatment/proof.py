@@ -4,11 +4,12 @@ It is armed once, then only read; lease flag and relay must both be seen closed,
 ends, with no drive current at any time. A wand that fails is monitored only.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from cryodevice.quantities import U32, Channel
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 from cryodevice.wire.codes import Flag
 
 PROOF_LEASE_MS = 500

@@ -5,12 +5,13 @@ Pure. Every change of state is in ``ALLOWED``; ``moved`` refuses any other.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.limits import CYCLE_SKIN_DEGC, Zone
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
+from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Verdict
 from cryodevice.treatment.program import SHORTEST_REWARM_S, Step, Treatment, goes_on
 from cryodevice.treatment.proof import Proof, Stage

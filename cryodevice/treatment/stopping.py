@@ -3,10 +3,9 @@
 Ending the session is not enough to say *stopped*: the cable may be out, or the wand another program's.
 """
 
-from dataclasses import replace
-
 from cryodevice.quantities import Channel
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.replacing import replace
 from cryodevice.treatment.core import Answered, Core, Inputs, Stopping
 from cryodevice.treatment.news import Journal
 from cryodevice.wire.codes import Flag, State

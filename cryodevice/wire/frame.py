@@ -14,6 +14,7 @@ MAX_ENCODED = 256
 DELIMITER = b"\x00"
 REPLY_BIT = 0x80
 _MIN_DECODED = 4
+_CODES = tuple(bytes((length + 1,)) for length in range(254))
 
 
 class FrameType(IntEnum):
@@ -55,8 +56,10 @@ def cobs_encode(data: bytes) -> bytes:
 
     The shortest form: a full group of 254 bytes that ends the data is not followed by 0x01 (FRAME-04).
     """
-    out = bytearray()
     blocks = data.split(b"\x00")
+    if len(data) < 254:  # no group can be full
+        return b"".join([_CODES[len(block)] + block for block in blocks])
+    out = bytearray()
     for index, block in enumerate(blocks):
         rest = block
         while len(rest) >= 254:

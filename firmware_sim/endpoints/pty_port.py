@@ -29,6 +29,7 @@ class PtyPort:
         slave: Answers what is read.
         catch_up: Called before received bytes are handled; brings the wand's time to now.
         link: Symbolic link to make to the port; one left by a run that has ended is replaced, anything else is not.
+        moved: Told of bytes read (negative) and written (positive), for whoever keeps account of the line.
 
     Attributes:
         path: What a host opens: the link where there is one, else the device.
@@ -38,8 +39,15 @@ class PtyPort:
         PortUnavailableError: No pty is to be had, or the link cannot be made.
     """
 
-    def __init__(self, slave: Slave, catch_up: Callable[[], None], link: Path | None = None) -> None:
+    def __init__(
+        self,
+        slave: Slave,
+        catch_up: Callable[[], None],
+        link: Path | None = None,
+        moved: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._slave = slave
+        self._moved = moved
         self._catch_up = catch_up
         self._link = link
         self._claim: socket.socket | None = None
@@ -116,6 +124,7 @@ class PtyPort:
             data = os.read(self._master, _CHUNK)
         except BlockingIOError:
             return False
+        self._moved(-len(data))
         self._catch_up()
         self._write(self._slave.feed(data))
         self._listen_on()
@@ -140,6 +149,7 @@ class PtyPort:
             written = os.write(self._master, data)
         except BlockingIOError:
             written = 0
+        self._moved(written)
         self.overruns += len(data) - written
 
 

@@ -5,13 +5,15 @@ a reply gets none either, so that a line which echoes starts no storm. The calle
 of the bytes before it feeds them.
 """
 
+import struct
+
 from cryodevice.wire.codes import Refusal
 from cryodevice.wire.frame import REPLY_BIT, ErrorCode, Frame, FrameReader, FrameType, encode_frame
 from cryodevice.wire.registers import ORDER_COUNT
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.firmware import Firmware
 
-_ORDER_BYTES = 2 * ORDER_COUNT
+_ORDER = struct.Struct(f">{ORDER_COUNT}H")
 
 
 class SerialSlave(Slave):
@@ -39,7 +41,7 @@ class SerialSlave(Slave):
             case FrameType.READ_STATUS:
                 length, handler = 0, self._read_status
             case FrameType.EXCHANGE:
-                length, handler = _ORDER_BYTES, self._exchange
+                length, handler = _ORDER.size, self._exchange
             case _:
                 return _error(request, ErrorCode.UNKNOWN_TYPE)
         return handler(request) if len(request.payload) == length else _error(request, ErrorCode.BAD_LENGTH)
@@ -51,18 +53,14 @@ class SerialSlave(Slave):
         return _reply(request, self._firmware.reply_status())
 
     def _exchange(self, request: Frame) -> Frame:
-        payload = request.payload
-        refusal = self._firmware.receive(
-            [int.from_bytes(payload[at : at + 2], "big") for at in range(0, _ORDER_BYTES, 2)]
-        )
+        refusal = self._firmware.receive(_ORDER.unpack(request.payload))
         if refusal is not Refusal.NONE:
             return _error(request, ErrorCode.REFUSED, refusal)
         return _reply(request, self._firmware.reply_status())
 
 
 def _reply(request: Frame, words: list[int]) -> Frame:
-    payload = b"".join(word.to_bytes(2, "big") for word in words)
-    return Frame(request.type | REPLY_BIT, request.sequence, payload)
+    return Frame(request.type | REPLY_BIT, request.sequence, struct.pack(f">{len(words)}H", *words))
 
 
 def _error(request: Frame, code: ErrorCode, refusal: Refusal = Refusal.NONE) -> Frame:

@@ -120,6 +120,11 @@ class GoodFirmware:
 
     # --- time -------------------------------------------------------------------------------------------------------
 
+    @property
+    def restless(self) -> bool:
+        """Whether outputs may change whenever the clock moves, and not at a tick or at ``wake_ms`` only."""
+        return self._board.relay_closed and self.lease.deadline_ms is None
+
     def wake_ms(self) -> int | None:
         """The next time, other than a tick, at which something happens by itself: the lease runs out."""
         deadline = self.lease.deadline_ms

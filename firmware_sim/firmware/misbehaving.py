@@ -66,6 +66,11 @@ class Firmware(GoodFirmware):
 class _BadFirmware(Firmware):
     """The same with its quirks in force."""
 
+    @property
+    def restless(self) -> bool:
+        """What it does when, nobody knows."""
+        return True
+
     def _power_up(self, cause: BootCause) -> None:
         super()._power_up(cause)
         self._set_lease()

@@ -150,6 +150,32 @@ def test_a_state_file_that_cannot_be_written_is_an_error(tmp_path: Any) -> None:
         Simulator(state_file=tmp_path / "nowhere" / "wand.json")
 
 
+@pytest.mark.parametrize(
+    "quirk", [{}, {"lease_overrun_ms": 33}, {"drive_ignores_off": True}, {"hang_safety_task": True}]
+)
+def test_a_stride_of_a_tick_is_two_steps_to_the_last_bit(quirk, new_bench, monkeypatch):
+    def lived(*, strides):
+        with monkeypatch.context() as patched:
+            if not strides:
+                patched.setattr(Simulator, "_uneventful", lambda _self, _tick_ns: False)
+            bench, chance = new_bench(), random.Random(8)  # noqa: S311
+            seen = []
+            for turn in range(150):
+                bench.plant.contact = chance.random() < 0.5
+                if turn == 100:
+                    for name, value in quirk.items():
+                        setattr(bench.firmware.quirks, name, value)
+                bench.host.cool(lease_ms=400 if turn < 130 else 45)
+                bench.simulator.advance(chance.choice((0.0, 0.007, 0.02, 0.051, 0.3)))
+                seen.append((bench.simulator.truth(), bench.firmware.status_words()))
+            return seen
+
+    strode = lived(strides=True)
+    assert any(truth["drive_a"] for truth, _ in strode)
+    assert strode[-1][0]["trip"] != "none"
+    assert strode == lived(strides=False)
+
+
 def test_the_truth_has_every_zone_with_its_dose_and_the_water_on_the_plate(bench: Any) -> None:
     bench.plant.zone, bench.plant.contact = "left_cheek", True
     bench.run(75.0, cooling=True)

@@ -155,3 +155,14 @@ def test_a_colder_plate_or_skin_never_improves_a_verdict(colder, state, plate, s
         safe_facts(plate_cold_degc=plate - colder, skin_degc=skin - colder, fat_boundary_degc=skin - colder), state
     )
     assert {f.id for f in warm.active} & names <= {f.id for f in cold.active} & names
+
+
+def test_limits_that_change_are_judged_by_at_once_however_often():
+    """What is worked out once for many ticks must never be that of other limits."""
+    facts = safe_facts(skin_degc=5.0)
+    for number in range(200):
+        stop = 2.0 + (number % 100) * 0.05
+        in_force = limits({"skin_stop_degc": stop, "skin_warn_degc": 8.0})
+        verdict = judged(facts, SessionState.APPLYING, in_force=in_force)
+        assert ("skin_stop" in {finding.id for finding in verdict.active}) is (stop > 5.0)
+        assert judged(facts, SessionState.APPLYING, in_force=in_force) == verdict

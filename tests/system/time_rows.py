@@ -48,8 +48,7 @@ def asleep(slept_s: float, *, wand_lives: bool, clock_sees_it: bool) -> Callable
             assert before["drive_a"] > 0.0
             daemon.jumped_s += slept_s if clock_sees_it else 0.0
             if wand_lives:
-                daemon.sim.advance(slept_s)
-                daemon._wand_began_s -= slept_s
+                daemon.wand.live_on(slept_s)
                 assert daemon.sim.truth()["trip"] == "lease_expired"
             snapshots = daemon.loop.snapshots.subscribe(100)
             await asyncio.sleep(1.0)
@@ -226,7 +225,7 @@ def at_1970(directory: Path, seed: int) -> None:
         daemon.store._synchronised = lambda: False
         running = asyncio.create_task(daemon.loop.run())
         await daemon.cooling("s")
-        daemon.catch_up()
+        daemon.wand.catch_up()
         asked_s = daemon.sim.time_s
         daemon.stop()
         await daemon.until(lambda: daemon.sim.truth()["drive_a"] == 0.0, 1, "drive off")

@@ -1,0 +1,163 @@
+"""N seeds of the whole daemon and its wand in virtual time, on all cores: ``python -m tests.campaign.seeds``.
+
+Each seed is a person, a treatment, a hand and up to two faults, judged on the truth. Resumable: a seed that has been run
+by the same program is not run again. ``--replay SEED`` tells the story of one. Writes docs/evidence/campaign.md.
+"""
+
+import argparse
+import gc
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tests.campaign import seeds_page
+from tests.campaign.cases import case
+from tests.campaign.truths import Verdict, judge
+from tests.campaign.whole import Bed, lived
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "campaign"
+SOURCES = ("cryodevice/**/*.py", "firmware_sim/**/*.py", "tests/campaign/*.py", "tests/runtime/virtual.py")
+CHUNK = 5
+
+
+def program() -> str:
+    """What the results depend on, as a digest: another program is another campaign."""
+    digest = hashlib.sha256()
+    for pattern in SOURCES:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.name != "seeds_page.py":
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def bed_of(seed: int, seconds: float) -> tuple[Any, Bed]:
+    """One seed, lived through."""
+    chosen = case(seed, seconds)
+
+    def bed() -> Bed:
+        return Bed(chosen.scenario, seed, chosen.line, sim=chosen.wand(), byte_s=chosen.byte_s)
+
+    return chosen, lived(bed, chosen.hand)
+
+
+def one(seed: int, seconds: float) -> dict[str, Any]:
+    """What came of one seed; an error of the program is a violation like any other."""
+    began_s = time.process_time()
+    try:
+        chosen, bed = bed_of(seed, seconds)
+        verdict = judge(chosen, bed)
+    except Exception as error:  # noqa: BLE001  # whatever it is, this seed tells it and the others go on
+        chosen = case(seed, seconds)
+        names = tuple(each.name for each in chosen.faults)
+        why = f"{type(error).__name__}: {error}"[:300]
+        verdict = Verdict(seed, chosen.told(), names, {}, 99.0, 0.0, None, "", 0.0, "", "", [("error", why)])
+    return asdict(verdict) | {"took_s": time.process_time() - began_s}
+
+
+def several(seeds: list[int], seconds: float) -> list[dict[str, Any]]:
+    """A few seeds in one process."""
+    gc.freeze()
+    return [one(seed, seconds) for seed in seeds]
+
+
+def kept(path: Path) -> dict[int, dict[str, Any]]:
+    """Results so far by seed; a line cut short by a crash is run again."""
+    found = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            result = json.loads(line)
+        except ValueError:
+            continue
+        found[result["seed"]] = result
+    return found
+
+
+def results(seeds: list[int], seconds: float, path: Path) -> Iterator[dict[str, Any]]:
+    """Run what is missing, on all cores; each result as it comes."""
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # one core a process; theirs would only spin
+    with path.open("a") as out, ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        for under_way in as_completed([pool.submit(several, chunk, seconds) for chunk in chunks]):
+            for result in under_way.result():
+                out.write(json.dumps(result) + "\n")
+                out.flush()
+                yield result
+
+
+def replay(seed: int, seconds: float) -> int:
+    """Tell what happened under one seed; 1 if it is a violation."""
+    chosen, bed = bed_of(seed, seconds)
+    events = bed.daemon.happened.drain()
+    bed.daemon.happened = _Again(events)
+    verdict = judge(chosen, bed)
+    say(f"seed {seed}: {chosen.told()}\n{chosen.scenario.steps}\n{chosen.hand}\n{bed.sim.plant.individual}\n")
+    for numbered in events:
+        event = numbered.event
+        say(f"  {event.at_s - 5000.0:8.3f} s  {event.kind.value}: {event.message}\n")
+    for at_s, on in bed.watch.drive:
+        say(f"  {at_s:8.3f} s  the drive goes {'on' if on else 'off'}\n")
+    for at_s, name in bed.watch.trips:
+        say(f"  {at_s:8.3f} s  the wand trips: {name}\n")
+    say(json.dumps(asdict(verdict), indent=1) + "\n")
+    return 1 if verdict.violations else 0
+
+
+class _Again:
+    """Events that were taken already, for whoever asks next."""
+
+    def __init__(self, events: list[Any]) -> None:
+        self.drain = lambda: events
+
+
+def say(text: str) -> None:
+    """Progress, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run what is asked for; 1 if anything was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign.seeds", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (default: 200)")
+    parser.add_argument("--from", type=int, default=0, metavar="N", dest="first", help="the first seed (default: 0)")
+    parser.add_argument("--seconds", type=float, default=90.0, metavar="S", help="of each seed (default: 90)")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="tell the story of one seed")
+    parser.add_argument("--no-page", action="store_true", help="do not write docs/evidence/campaign.md")
+    options = parser.parse_args()
+    if options.replay is not None:
+        return replay(options.replay, options.seconds)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"seeds-{program()}-{options.seconds:g}.jsonl"
+    wanted = range(options.first, options.first + options.seeds)
+    have = kept(path)
+    todo = [seed for seed in wanted if seed not in have]
+    say(f"{len(wanted)} seeds of {options.seconds:g} s, {len(wanted) - len(todo)} of them run before\n")
+    began_s, told_s, bad = time.monotonic(), 0.0, 0
+    for number, result in enumerate(results(todo, options.seconds, path), start=1):
+        have[result["seed"]] = result
+        bad += bool(result["violations"])
+        left_s = (time.monotonic() - began_s) / number * (len(todo) - number)
+        if time.monotonic() >= told_s or number == len(todo):
+            told_s = time.monotonic() + 1.0
+            say(f"\r{number}/{len(todo)}, {bad} with violations, {left_s:.0f} s to go   ")
+    took_s = time.monotonic() - began_s
+    say("\n")
+    found = [have[seed] for seed in wanted]
+    page = seeds_page.page(found, options.seconds, took_s if len(todo) == len(wanted) else None)
+    if not options.no_page:
+        seeds_page.DOCUMENT.write_text(page)
+    say(seeds_page.summary(found, options.seconds))
+    return 1 if any(result["violations"] for result in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
