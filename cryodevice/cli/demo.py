@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 SHORTEST_S, LONGEST_S = 20.0, 600.0
-PRECOOL_S = 13.0
+PRECOOL_S = 14.0
 """What connecting, the proof and pulling the plate down take of the demo, s."""
 ZONE = Zone.LEFT_CHEEK
 PLATE_DEGC = 8.0

@@ -52,6 +52,7 @@ class Facts:
         plate_jump_k: How far a plate channel is beyond what a plate can do from where it was.
         plate_same_s: For how long a plate channel has repeated itself to the last digit while driven.
         unanswered_s: For how long hard drive off the skin has not made the plate fall.
+        unheld_s: For how long hard drive has brought the plate no closer to its setpoint.
         risen_k: How far the plate has risen under hard drive off the skin.
         rest_apart_k: Plate channel furthest from the sink, less the sink, magnitude.
         drive_share: Drive current over the wand's largest, + cools.
@@ -111,6 +112,7 @@ class Facts:
     plate_jump_k: float = UNKNOWN
     plate_same_s: float = UNKNOWN
     unanswered_s: float = UNKNOWN
+    unheld_s: float = UNKNOWN
     risen_k: float = UNKNOWN
     rest_apart_k: float = UNKNOWN
     drive_share: float = UNKNOWN

@@ -21,6 +21,7 @@ from cryodevice.safety.limits import (
     RETREAT_SKIN_DEGC,
     RISEN_K,
     UNANSWERED_S,
+    UNHELD_S,
     WAND_CLOCK_PCT,
     Limits,
     Zone,
@@ -185,6 +186,9 @@ TABLE: tuple[Interlock, ...] = (
               Clear.ACKNOWLEDGE, "lift the wand; a plate sensor repeats itself: have it serviced", "fault matrix S03; " + _S),
     Interlock("no_response", "H03", COOLING, "unanswered_s", _between(0.0, UNANSWERED_S), "s", Dwell.IMMEDIATE, Action.LOCKOUT,
               Clear.ACKNOWLEDGE, "the plate is driven and does not get colder: have the wand serviced", "fault matrix S09; " + _S),
+    Interlock("plate_unheld", "H02", _ON_SKIN, "unheld_s", _between(0.0, UNHELD_S), "s", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
+              "lift the wand; it is driven hard and its plate shows no answer: sink too warm, or sensors loose: have it checked",
+              "fault matrix S09; " + _S),
     Interlock("wrong_way", "H07", COOLING, "risen_k", _between(0.0, RISEN_K), "K", Dwell.THERMAL, Action.LOCKOUT,
               Clear.ACKNOWLEDGE, "lift the wand; it is driven to cool and warms: have it serviced", "fault matrix A03; " + _S),
     # The drive.

@@ -168,6 +168,9 @@ S03; engineering default)."""
 UNANSWERED_S = 8.0
 """Longest time hard drive off the skin may go without the plate falling, s: a sound plate falls by half a kelvin in
 under one (fault matrix S09 gives 10 s; engineering default)."""
+UNHELD_S = 3.0
+"""Longest time hard drive may bring the plate no closer to its setpoint, on the skin or off it, s: a plate whose
+sensors have come loose falls by 2.5 K meanwhile (fault matrix S09; engineering default)."""
 RISEN_K = 2.0
 """Furthest a plate may rise under hard drive off the skin, K (fault matrix A03; engineering default)."""
 WAND_CLOCK_PCT = 2.0

@@ -21,6 +21,9 @@ SHARE_PER_K = 1.0 / 60.0
 """A plate off the skin is driven *hard* above 0.3 of the largest current and 1/60 more for each kelvin below its sink:
 a thermoelectric of 66 K at full current holds an unloaded plate with about 1/90 a kelvin, so a sound plate then falls
 (engineering default)."""
+HELD_WITHIN_K = 0.8
+"""A regulator that works keeps the plate closer to its setpoint than this, or brings it closer, K (engineering
+default)."""
 FALL_K = 0.5
 """Falling by this is an answer to the drive, K: many times the noise (engineering default)."""
 
@@ -65,6 +68,9 @@ class PlateWatch:
         hard_since_s: Since when the drive has been hard and the plate has not fallen by ``FALL_K``; None while neither.
         from_degc: Colder channel then.
         lowest_degc: Lowest of the warmer channel since the drive has been hard.
+        unheld_since_s: Since when the drive has been hard, the plate above its setpoint, and not fallen by ``FALL_K``,
+            on the skin or off it; None while it is held.
+        unheld_from_degc: Colder channel then.
         risen_k: How far the warmer channel has risen above the lowest since the drive has been hard.
     """
 
@@ -74,6 +80,8 @@ class PlateWatch:
     from_degc: float = math.nan
     lowest_degc: float = math.inf
     risen_k: float = 0.0
+    unheld_since_s: Seconds | None = None
+    unheld_from_degc: float = math.nan
 
     @property
     def same_s(self) -> float:
@@ -90,13 +98,26 @@ class PlateWatch:
         """For how long hard drive has not been answered, s."""
         return self.seen_s - self.hard_since_s if self.hard_since_s is not None else 0.0
 
+    @property
+    def unheld_s(self) -> float:
+        """For how long hard drive has brought the plate no closer to its setpoint, s."""
+        return self.seen_s - self.unheld_since_s if self.unheld_since_s is not None else 0.0
+
 
 def share_of(reading: Reading, drive_max_ma: float) -> float:
     """Drive current as a share of the largest, + cools; NaN when it is not known."""
     return reading.value(Channel.DRIVE_CURRENT) / drive_max_ma if drive_max_ma > 0.0 else math.nan
 
 
-def followed(watch: PlateWatch, reading: Reading, drive_max_ma: float, off_ma: float, *, touching: bool) -> PlateWatch:
+def followed(
+    watch: PlateWatch,
+    reading: Reading,
+    drive_max_ma: float,
+    off_ma: float,
+    *,
+    touching: bool,
+    setpoint_degc: float = math.nan,
+) -> PlateWatch:
     """The watch after one more reading.
 
     Args:
@@ -105,6 +126,7 @@ def followed(watch: PlateWatch, reading: Reading, drive_max_ma: float, off_ma: f
         drive_max_ma: Largest current of this wand.
         off_ma: Current that counts as none.
         touching: The plate may be on skin, whose heat may hold it up.
+        setpoint_degc: What the plate is to be kept at; NaN for nothing.
     """
     now, share = reading.at_s, share_of(reading, drive_max_ma)
     driven = not abs(share) * drive_max_ma <= off_ma
@@ -117,10 +139,19 @@ def followed(watch: PlateWatch, reading: Reading, drive_max_ma: float, off_ma: f
     cold, warm = reading.plate_cold_degc, reading.plate_warm_degc
     over_k = reading.value(Channel.SINK) - cold
     hard = share >= HARD_SHARE + SHARE_PER_K * (max(over_k, 0.0))  # a sink nobody knows: not to be said
+    watch = _held(watch, cold, now, above=hard and cold - setpoint_degc > HELD_WITHIN_K)
     if touching or not hard:
         return replace(watch, hard_since_s=None, lowest_degc=math.inf, risen_k=0.0)
     lowest = min(watch.lowest_degc, warm)
     watch = replace(watch, lowest_degc=lowest, risen_k=warm - lowest)
     if watch.hard_since_s is None or cold <= watch.from_degc - FALL_K:
         return replace(watch, hard_since_s=now, from_degc=cold)
+    return watch
+
+
+def _held(watch: PlateWatch, cold_degc: float, now: Seconds, *, above: bool) -> PlateWatch:
+    if not above:
+        return replace(watch, unheld_since_s=None, unheld_from_degc=math.nan)
+    if watch.unheld_since_s is None or cold_degc <= watch.unheld_from_degc - FALL_K:
+        return replace(watch, unheld_since_s=now, unheld_from_degc=cold_degc)
     return watch

@@ -175,7 +175,11 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     core = replace(core, contact=contact, estimate=estimate)
     if newest is not None and identity is not None:
         limit_ma, off_ma = identity.drive_max_ma, core.limits.off_current_ma
-        watch = plate_watch.followed(core.plate, newest, limit_ma, off_ma, touching=contact.believed)
+        step = core.session.current
+        setpoint_degc = step.plate_degc if step is not None and core.leased else math.nan
+        watch = plate_watch.followed(
+            core.plate, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
+        )
         core = replace(core, plate=watch, wand_clock=wand_clock.followed(core.wand_clock, newest))
     reached = core.reached_degc
     step = core.session.current

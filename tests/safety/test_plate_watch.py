@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryodevice.quantities import Seconds
-from cryodevice.safety.limits import PLATE_SAME_S, RISEN_K, UNANSWERED_S
+from cryodevice.safety.limits import PLATE_SAME_S, RISEN_K, UNANSWERED_S, UNHELD_S
 from cryodevice.safety.plate_watch import FALL_K, FASTEST_K_S, JUMP_K, PlateWatch, followed, share_of
 from cryodevice.safety.readings import read
 from tests.safety.samples import status
@@ -15,14 +15,16 @@ from tests.safety.samples import status
 MAX_MA, OFF_MA, TICK_S = 4000.0, 200.0, 0.05
 
 
-def watched(values, *, drive_ma=3900, sink_degc=30.0, touching=False, watch=None, began_s=10.0, every_s=TICK_S):
+def watched(
+    values, *, drive_ma=3900, sink_degc=30.0, touching=False, watch=None, began_s=10.0, every_s=TICK_S, to=math.nan
+):
     """The watch after readings of both channels, one a tick; a value is one temperature or two."""
     watch = watch or PlateWatch()
     for number, value in enumerate(values):
         a, b = value if isinstance(value, tuple) else (value, value)
         words = status(plate_a_degc=a, plate_b_degc=b, drive_ma=drive_ma, sink_degc=sink_degc)
         reading = read(words, Seconds(began_s + number * every_s))
-        watch = followed(watch, reading, MAX_MA, OFF_MA, touching=touching)
+        watch = followed(watch, reading, MAX_MA, OFF_MA, touching=touching, setpoint_degc=to)
     return watch
 
 
@@ -125,3 +127,13 @@ def test_no_plate_that_moves_as_metal_can_is_ever_taken_for_a_jump(rates):
     for number, value in enumerate(values):
         watch = watched([value], watch=watch, began_s=10.0 + number * TICK_S)
         assert watch.jump_k == 0.0
+
+
+@pytest.mark.parametrize("touching", [False, True])
+def test_a_plate_above_its_setpoint_must_come_closer_under_hard_drive_on_the_skin_too(touching):
+    held = [10.0 + number % 2 * 0.01 for number in range(round((UNHELD_S + 0.2) / TICK_S))]
+    assert watched(held, touching=touching, to=8.0).unheld_s > UNHELD_S
+    assert watched(held, touching=touching, to=9.3).unheld_s == 0.0, "it is held"
+    assert watched(held, touching=touching, to=8.0, drive_ma=1000).unheld_s == 0.0, "it is driven gently"
+    assert watched(held, touching=touching).unheld_s == 0.0, "it is not to be anywhere"
+    assert watched(falling(5.0, start=24.0), touching=touching, to=8.0).unheld_s <= FALL_K + TICK_S + 1e-9

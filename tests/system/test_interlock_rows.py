@@ -15,7 +15,7 @@ from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.interlocks import TABLE
-from cryodevice.safety.limits import PLATE_SAME_S, UNANSWERED_S, Zone
+from cryodevice.safety.limits import PLATE_SAME_S, UNANSWERED_S, UNHELD_S, Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.safety.verdict import Action
 from cryodevice.treatment.program import Step, Treatment
@@ -24,6 +24,7 @@ from cryodevice.wire import frame as wire_frame
 from cryodevice.wire.blocks import Order, pack_order, unpack_order
 from cryodevice.wire.codes import Capability, Mode
 from firmware_sim.endpoints.serial_slave import SerialSlave
+from firmware_sim.faults import injection
 from tests.system.rig import PERIOD_S, Rig, table_without
 
 REACTION_S = 0.25
@@ -231,6 +232,11 @@ def still_cold(rig: Rig) -> None:
     rig.core = replace(rig.core, estimate=skin_estimate.rebased(rig.core.estimate, 25.0, ZONE))
 
 
+def fault(name: str, **values: object) -> Callable[[Rig], None]:
+    """One of the simulator's catalogue."""
+    return lambda rig: rig.sim.faults.inject(injection(name, values)) and None
+
+
 def expired(rig: Rig) -> None:
     """The wand was calibrated a year and a day ago."""
     rig.today_day = rig.core.link.identity.calibration_day + 366
@@ -290,6 +296,7 @@ CASES: dict[str, Case] = {
     "plate_jump": Case(plate(4.0)),
     "plate_frozen": Case(disturb(plate_a_frozen=True), wait_s=PLATE_SAME_S),
     "no_response": Case(plate_sensors_off_the_plate, to_ready, wait_s=UNANSWERED_S + 2.5),
+    "plate_unheld": Case(fault("plate_off_plate", channel="both"), wait_s=UNHELD_S + 1.0),
     "wrong_way": Case(disturb(drive_reversed=True), to_ready, wait_s=4.0, budget_s=2.0),
     "drive_mismatch": Case(both(ALONE, disturb(drive_stuck_a=-0.5))),
     "drive_while_off": Case(both(ALONE, welded_and_stuck), to_idle),
