@@ -63,8 +63,7 @@ def daemon_on(folder: Path, wand: p.Wand, broker_port: int) -> Iterator["subproc
 
 def cool(folder: Path, wand: p.Wand) -> None:
     """Start a treatment as a user does, and touch when the plate is cold."""
-    wand.ask("set zone left_cheek")
-    wand.ask("set trigger on")
+    wand.hand(zone="left_cheek", trigger=True)
     treatment = folder / "treatment.toml"
     treatment.write_text(f'name = "bench"\n{TREATMENT}', encoding="utf-8")
     treatment.chmod(0o600)
@@ -80,7 +79,7 @@ def cool(folder: Path, wand: p.Wand) -> None:
         raise p.BenchmarkError(f"the treatment was not started: {done.stdout}{done.stderr}")
     p.until(lambda: float(wand.truth()["plate_degc"]) <= 8.5, "the plate is cold", 40.0)
     time.sleep(1.0)
-    wand.ask("set contact on")
+    wand.hand(contact=True)
     time.sleep(1.0)
 
 

@@ -109,8 +109,7 @@ async def _daemon(
             ticks = snapshot.ticks
 
     async def measure() -> None:
-        await asyncio.to_thread(wand.ask, "set trigger on")
-        await asyncio.to_thread(wand.ask, "set zone left_cheek")
+        await asyncio.to_thread(wand.hand, trigger=True, zone="left_cheek")
         await asyncio.sleep(SETTLE_S)
         if daemon.publisher is None or daemon.publisher.health.connected != broker_there:
             raise p.BenchmarkError("the daemon did not find the broker, or found one where there is none")
@@ -133,7 +132,7 @@ async def _hand(daemon: Daemon, wand: p.Wand) -> None:
     """Touch once the plate is cold."""
     async for snapshot in daemon.loop.snapshots.subscribe(1):
         if snapshot.session.state is SessionState.LIFTED:
-            await asyncio.to_thread(wand.ask, "set contact on")
+            await asyncio.to_thread(wand.hand, contact=True)
             break
     await asyncio.Event().wait()
 

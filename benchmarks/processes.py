@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cryodevice.telemetry.broker_plan import MOSQUITTO_CONFIGURATION, find_mosquitto
+from firmware_sim.client import ControlClient
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -63,36 +64,28 @@ class Wand:
     """A simulated wand: its port, and the hand that holds it."""
 
     port: str
-    control: socket.socket
+    control: ControlClient
     endpoints: dict[str, Any]
 
-    def ask(self, command: str) -> dict[str, Any]:
-        """One command of the control socket."""
-        self.control.sendall(command.encode() + b"\n")
-        reply = b""
-        while not reply.endswith(b"\n"):
-            piece = self.control.recv(65536)
-            if not piece:
-                raise BenchmarkError("the simulated wand has gone")
-            reply += piece
-        found = dict(json.loads(reply))
-        if found.get("ok") is not True:
-            raise BenchmarkError(f"the simulated wand refused {command!r}: {found}")
-        return found
+    def hand(self, **values: object) -> None:
+        """Be the hand."""
+        self.control.set(**values)
 
     def truth(self) -> dict[str, Any]:
         """What is really so in the simulated wand."""
-        return dict(self.ask("get truth")["truth"])
+        return self.control.truth()
 
 
 @contextlib.contextmanager
 def wand(*lines: str) -> Iterator[Wand]:
     """``firmware-sim serve`` on a pty, started as the demo starts it; with more lines, if they are named."""
     arguments = ("serve", "--serial", "auto", *lines, "--control", f"{HOST}:0", "--seed", "1", "--exit-with-parent")
-    with module("firmware_sim", *arguments, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}) as (_, endpoints):
-        host, port = str(endpoints["control"]).rsplit(":", 1)
-        with socket.create_connection((host, int(port)), timeout=STOP_S) as control:
-            yield Wand(str(endpoints["serial"]), control, endpoints)
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    with (
+        module("firmware_sim", *arguments, env=environment) as (_, endpoints),
+        contextlib.closing(ControlClient(str(endpoints["control"]))) as control,
+    ):
+        yield Wand(str(endpoints["serial"]), control, endpoints)
 
 
 def free_port() -> int:

@@ -13,11 +13,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from cryodevice import __version__
 from cryodevice.errors import CryodeviceError, ExitCode
-from firmware_sim.control import ControlPort
+from firmware_sim.conformance import command as conformance
+from firmware_sim.control.bench import Bench
+from firmware_sim.control.port import ControlPort
 from firmware_sim.endpoints.loopback import Address, parse_address
 from firmware_sim.endpoints.modbus_rtu import RtuSlave
 from firmware_sim.endpoints.modbus_tcp import TcpSlave
@@ -29,22 +33,31 @@ from firmware_sim.endpoints.tcp_port import TcpPort
 from firmware_sim.faults import FaultError, Injection, injection_from_words
 from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.firmware.constants import TICK_MS
+from firmware_sim.recording.match import MODES
+from firmware_sim.recording.recorder import MB, Recorder
+from firmware_sim.recording.replay import Replay, read
+from firmware_sim.recording.tape import PROTOCOLS, tape_of
 from firmware_sim.scenarios import command as scenarios
 from firmware_sim.simulator import Simulator
 
 AUTO = "auto"
+_NewLine = Callable[[str, Slave], Slave]
 _PARENT_POLL_S = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     options = _parser().parse_args(arguments)
+    if options.command == "conformance":
+        return conformance.run(options)
     if options.command == "faults":
         _print(json.dumps(as_json(), indent=2) if options.json else as_markdown() if options.markdown else as_text())
         return ExitCode.FINE
     try:
         if options.command == "scenario":
             return scenarios.act(options)
+        if options.command == "replay":
+            return asyncio.run(_replay(options))
         simulator = Simulator(
             options.seed,
             state_file=options.state,
@@ -71,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--modbus-rtu", metavar="auto|PATH", help="Modbus RTU on a port in software of its own")
     serve.add_argument("--modbus-tcp", type=_address, metavar="HOST:PORT", help="Modbus TCP, loopback only")
     serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
-    serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="control socket, loopback only")
+    serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="live control over HTTP, loopback only")
     serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
     serve.add_argument(
         "--inject",
@@ -85,16 +98,36 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
     )
-    serve.add_argument("--duration", type=_duration, metavar="S", help="end after this many seconds")
+    serve.add_argument("--record", type=Path, metavar="FILE", help="keep every frame of every line in a new file")
     serve.add_argument(
-        "--exit-with-parent", action="store_true", help="end when the process that started this one does"
+        "--record-limit", type=_Whole(1, 1_000_000), default=100, metavar="MB", help="longest file (default: 100)"
     )
     scenarios.add_to(commands, _Whole(0, 2**63 - 1))
+    conformance.add_parser(commands)
+    _add_ends(serve)
+    replay = commands.add_parser("replay", help="play a device from a recording; fail on what was never recorded")
+    replay.add_argument("file", type=Path, metavar="FILE", help="made by 'serve --record'")
+    place = replay.add_mutually_exclusive_group()
+    place.add_argument("--serial", metavar="auto|PATH", help="play it on a serial port in software")
+    place.add_argument("--serial-tcp", type=_address, metavar="HOST:PORT", help="on TCP, loopback only")
+    place.add_argument("--modbus-rtu", metavar="auto|PATH", help="on a port in software")
+    place.add_argument("--modbus-tcp", type=_address, metavar="HOST:PORT", help="on TCP, loopback only")
+    modes = "; ".join(f"{mode}: {what}" for mode, what in MODES.items())
+    replay.add_argument("--match", choices=MODES, default="frames", help=f"{modes} (default: frames)")
+    replay.add_argument("--fast", action="store_true", help="reply at once instead of after the recorded delay")
+    _add_ends(replay)
     faults = commands.add_parser("faults", help="list every fault that can be injected")
     form = faults.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for a program")
     form.add_argument("--markdown", action="store_true", help="as docs/faults.md")
     return parser
+
+
+def _add_ends(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--duration", type=_duration, metavar="S", help="end after this many seconds")
+    command.add_argument(
+        "--exit-with-parent", action="store_true", help="end when the process that started this one does"
+    )
 
 
 def _address(text: str) -> Address:
@@ -136,22 +169,79 @@ def _duration(text: str) -> float:
 
 async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
     """Open what was asked for, say where, and let the wand live until a signal, the duration or the parent ends it."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    ended = _told_to_end()
     parent = os.getppid()
     for fault in options.inject:
         simulator.faults.inject(fault)
     simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
     pacer = Pacer(simulator, time.monotonic)
     async with AsyncExitStack() as stack:
-        where = await _open_ports(stack, simulator, pacer, options)
+        line: _NewLine = simulator.line
+        if options.record is not None:
+            line = _recorded(stack, simulator, options)
+        where = await _open_ports(stack, simulator, pacer, options, line)
         async with asyncio.TaskGroup() as tasks:
             ticking = tasks.create_task(pacer.run(), name="wand")
             _say({**where, "pid": os.getpid(), "simulated": True})
             await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
             ticking.cancel()
+
+
+def _told_to_end() -> asyncio.Event:
+    """Set when a signal says so."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended
+
+
+def _recorded(stack: AsyncExitStack, simulator: Simulator, options: argparse.Namespace) -> _NewLine:
+    """Lines of the wand that are recorded."""
+    header = {
+        "program": __version__,
+        "simulated": True,
+        "seed": options.seed,
+        "serial_number": options.serial_number,
+        "unit": options.unit,
+        "identity": simulator.firmware.identity_words(),
+        "began": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+    }
+    recorder = Recorder(options.record, header, time.monotonic, lambda: simulator.time_s, options.record_limit * MB)
+    stack.enter_context(recorder)
+    return lambda name, slave: recorder.line(name, simulator.line(name, slave))
+
+
+async def _replay(options: argparse.Namespace) -> ExitCode:
+    """Play a recording until all has been asked, a request was never recorded, or it is told to end."""
+    places = {name: getattr(options, name) for name in PROTOCOLS}
+    wanted = next((name for name, place in places.items() if place is not None), None)
+    recording = read(options.file)
+    if recording.cut:
+        _complain(f"{options.file}: its last line, {recording.cut}, is cut off; it is played without it")
+    tape = tape_of(str(options.file), recording, wanted)
+    name = wanted or tape.line
+    on_tcp = name.endswith("tcp")
+    play = Replay(tape if on_tcp else tape.on_one_connection(), str(options.file), options.match, fast=options.fast)
+    place = places[name] or (Address("127.0.0.1", 0) if on_tcp else "")
+    ended, parent = _told_to_end(), os.getppid()
+    async with AsyncExitStack() as stack:
+        where = await play.open(stack, "" if place == AUTO else place)
+        _say({name: where, "pid": os.getpid(), "replay": str(options.file), "requests": tape.requests})
+        over = asyncio.create_task(play.until_over())
+        over.add_done_callback(lambda _: ended.set())
+        await _until_ended(ended, options.duration, parent if options.exit_with_parent else None)
+        over.cancel()
+    counts = {"played": play.played, "left_out": play.left_out, "repeated": play.repeated}
+    _say({**counts, "requests": tape.requests})
+    if play.complaint or not play.over:
+        _complain(play.complaint or f"ended after {play.played} of {tape.requests} recorded requests")
+        return ExitCode.FAILED
+    return ExitCode.FINE
+
+
+def _complain(sentence: str) -> None:
+    with suppress(OSError):
+        print(f"firmware-sim: {sentence}", file=sys.stderr)
 
 
 def _say(where: dict[str, object]) -> None:
@@ -172,10 +262,10 @@ def _print(text: str, what: str | None = None) -> None:
 
 
 async def _open_ports(
-    stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace
+    stack: AsyncExitStack, simulator: Simulator, pacer: Pacer, options: argparse.Namespace, line: _NewLine
 ) -> dict[str, str | None]:
     """Open the ports; returns where each is, ``None`` for those not asked for."""
-    firmware, catch_up, unit, line = simulator.firmware, pacer.catch_up, options.unit, simulator.line
+    firmware, catch_up, unit = simulator.firmware, pacer.catch_up, options.unit
     where: dict[str, str | None] = dict.fromkeys(("serial", "serial_tcp", "modbus_rtu", "modbus_tcp", "control"))
 
     async def pty(name: str, path: str, slave: Slave) -> None:
@@ -186,7 +276,7 @@ async def _open_ports(
         where[name] = str((await stack.enter_async_context(port)).address)
 
     lines = (options.serial, options.serial_tcp, options.modbus_rtu, options.modbus_tcp)
-    serial = AUTO if all(line is None for line in lines) else options.serial
+    serial = AUTO if all(place is None for place in lines) else options.serial
     if serial is not None:
         await pty("serial", serial, line("serial", SerialSlave(firmware)))
     if options.serial_tcp is not None:
@@ -198,12 +288,12 @@ async def _open_ports(
         new = partial(_new_line, line, "modbus_tcp", lambda: TcpSlave(firmware, unit))
         await tcp("modbus_tcp", TcpPort(new, catch_up, options.modbus_tcp, "Modbus TCP", eldest_gives_way=True))
     if options.control is not None:
-        control = await stack.enter_async_context(ControlPort(simulator, catch_up, options.control))
-        where["control"] = str(control.address)
+        port = ControlPort(Bench(simulator, pacer), options.control, {name: where[name] for name in PROTOCOLS})
+        where["control"] = str((await stack.enter_async_context(port)).address)
     return where
 
 
-def _new_line(line: Callable[[str, Slave], Slave], name: str, new: Callable[[], Slave]) -> Slave:
+def _new_line(line: _NewLine, name: str, new: Callable[[], Slave]) -> Slave:
     """The line of one more connection."""
     return line(name, new())
 

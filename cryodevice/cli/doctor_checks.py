@@ -186,24 +186,24 @@ CALIBRATE_SOON_DAYS = 30
 """This long before a calibration expires the doctor says so (engineering default)."""
 
 
-def calibration(age_days: int | None) -> Result:
-    """How long ago the wand was calibrated, by the clock of this computer; None when it does not say."""
+def calibration(age_days: int | None, *, clock_kept: bool) -> Result:
+    """How long ago the wand was calibrated, by the clock of this computer; None when it does not say.
+
+    A date that nobody keeps condemns no wand: the daemon starts with it, and what is found is a warning only.
+    """
     if age_days is None:
         return fail("the wand does not say when it was calibrated: nothing starts with it", "have it calibrated")
     evidence = {"age_days": age_days}
+    found, so = (
+        (fail, "nothing starts with it") if clock_kept else (warn, "as nobody keeps this date, it is not refused")
+    )
     if age_days < -1:  # a day for time zones
-        return fail(
-            f"calibrated {-age_days} days in the future: nothing starts",
-            "set the clock, or have it calibrated",
-            **evidence,
-        )
+        said = f"calibrated {-age_days} days in the future: {so}"
+        return found(said, "set the clock, or have it calibrated", **evidence)
     said = f"calibrated {max(0, age_days)} days ago"
     if age_days > CALIBRATED_FOR_DAYS:
-        return fail(
-            f"{said}: expired, it counts for {CALIBRATED_FOR_DAYS:g} days; nothing starts",
-            "have it calibrated",
-            **evidence,
-        )
+        said = f"{said}: expired, it counts for {CALIBRATED_FOR_DAYS:g} days; {so}"
+        return found(said, "have it calibrated", **evidence)
     if age_days > CALIBRATED_FOR_DAYS - CALIBRATE_SOON_DAYS:
         return warn(f"{said}: expires soon", "have it calibrated", **evidence)
     return ok(said, **evidence)

@@ -15,6 +15,7 @@ from cryodevice.cli.doctor_proof import LeaseProof
 from cryodevice.errors import CryodeviceError, DeviceError, LinkTimeoutError, QuantityError
 from cryodevice.quantities import Channel, Seconds, wire_day
 from cryodevice.runtime.connection import random_token
+from cryodevice.runtime.wall_trust import synchronised
 from cryodevice.safety.limits import intersect
 from cryodevice.treatment.evidence import NO_CALIBRATION_DAY, acceptable
 from cryodevice.treatment.proof import PROOF_LEASE_MS
@@ -105,7 +106,8 @@ async def calibration(case: Case) -> Result:
 
 def calibrated_on(day: int) -> Result:
     """The calibration of a wand that gives this day for it; 0 and 0xFFFF are none."""
-    return judged.calibration(None if day in NO_CALIBRATION_DAY else wire_day(time.time()) - day)
+    age_days = None if day in NO_CALIBRATION_DAY else wire_day(time.time()) - day
+    return judged.calibration(age_days, clock_kept=synchronised())
 
 
 async def at_rest(case: Case) -> Result:

@@ -1,10 +1,11 @@
 """The simulated wand as a process, and the hand that holds it: squeezes the trigger, touches, lifts. For the demo.
 
-Speaks to the simulator only as a user would: its command line and its control socket.
+Speaks to the simulator only as a user would: its command line and its control over HTTP.
 """
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ from cryodevice.safety.phases import SessionState
 
 START_WITHIN_S = 20.0
 _TAIL = 2000
+_ANSWER_S = 3.0
 _ANY_PORT = "127.0.0.1:0"
 LINES: Mapping[str, tuple[str, str]] = {
     "serial": ("--serial", "auto"),
@@ -103,34 +105,32 @@ async def start_wand(link: str, seed: int) -> SimulatedWand:
 
 async def treat(wand: SimulatedWand, zone: str, snapshots: Bus[Snapshot]) -> None:
     """Be the hand: hold the trigger, touch when the plate is ready, lift when the contact is over. Until cancelled."""
-    host, port = str(wand.endpoints["control"]).rsplit(":", 1)
+    control = str(wand.endpoints["control"])
     subscription = snapshots.subscribe(1)
     try:
-        reader, writer = await asyncio.open_connection(host, int(port))
-    except OSError:
-        await asyncio.Event().wait()  # the wand is gone: the loop finds out and says so
-        return
-    try:
-
-        async def do(what: str) -> None:
-            writer.write(f"set {what}\n".encode())
-            await writer.drain()
-            await reader.readline()
-
-        await do(f"zone {zone}")
-        await do("trigger on")
+        await asyncio.to_thread(_set_hand, control, zone=zone, trigger=True)
         touching = False
         async for snapshot in subscription:
             state = snapshot.session.state
             if state is SessionState.LIFTED and not touching:
                 await asyncio.sleep(0.5)
-                await do("contact on")
+                await asyncio.to_thread(_set_hand, control, contact=True)
                 touching = True
             elif state not in (SessionState.LIFTED, SessionState.APPLYING) and touching:
-                await do("contact off")
+                await asyncio.to_thread(_set_hand, control, contact=False)
                 touching = False
-    except OSError:
-        await asyncio.Event().wait()
+    except (OSError, http.client.HTTPException):
+        await asyncio.Event().wait()  # the wand is gone: the loop finds out and says so
     finally:
         subscription.close()
-        writer.close()
+
+
+def _set_hand(control: str, **values: object) -> None:
+    """Tell the simulator what the hand does now; a connection for each change, for there are four in a treatment."""
+    host, port = control.rsplit(":", 1)
+    line = http.client.HTTPConnection(host, int(port), timeout=_ANSWER_S)
+    try:
+        line.request("PATCH", "/hand", json.dumps(values), {"Content-Type": "application/json"})
+        line.getresponse().read()
+    finally:
+        line.close()

@@ -211,7 +211,7 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("calibration", "H22", _READY, "calibration_age_days", _between(-1.0, CALIBRATED_FOR_DAYS), "d", Dwell.IMMEDIATE,
               Action.STOP, Clear.IDLE, "the wand's calibration has expired, or it names none: have it calibrated",
               "hazard H22; " + _S),
-    Interlock("plate_at_rest", "H02", _READY, "rest_apart_k", _between(0.0, REST_APART_K), "K", Dwell.IMMEDIATE, Action.HOLD,
+    Interlock("plate_at_rest", "H02", _READY, "rest_apart_k", _between(0.0, REST_APART_K), "K", Dwell.HOLD, Action.HOLD,
               Clear.ITSELF, "plate and sink must agree before it is cooled: leave it off the skin, up to 3 minutes after a treatment; if"
               " they do not then, have the wand calibrated", "fault matrix S07, S16; " + _S),
     Interlock("retreat_time", "H10", _READY, "since_treated_s", _between(RETREAT_S, INF), "s", Dwell.IMMEDIATE, Action.HOLD,

@@ -13,9 +13,9 @@ from cryodevice.safety.replacing import replace
 
 JUMP_K = 1.0
 """A step between two samples that noise and a lost reply or two explain, K (engineering default)."""
-FASTEST_K_S = 6.0
-"""Beyond that no plate moves faster than this, K/s: 50 W from warm skin over 10 cm2 into the lightest plate considered
-(12 J/K) is 4.2 K/s, and drive adds 1.7 (engineering default)."""
+FASTEST_K_S = 4.0
+"""Beyond that no plate moves faster than this for long, K/s: 50 W from warm skin over 10 cm2 into the lightest plate
+considered (12 J/K), which is far more than skin gives for longer than a blink (engineering default)."""
 HARD_SHARE = 0.3
 SHARE_PER_K = 1.0 / 60.0
 """A plate off the skin is driven *hard* above 0.3 of the largest current and 1/60 more for each kelvin below its sink:
@@ -32,25 +32,27 @@ class ChannelWatch:
     Args:
         value_degc: Newest value; NaN when it was not good.
         changed_s: When it last changed while driven, or was not driven.
-        anchor_degc: Newest value that could follow from those before it; NaN for none.
-        anchor_s: When that was.
+        follower_degc: What follows the values no faster than a plate can; NaN for none.
+        followed_s: When it was last moved.
         jump_k: How far the newest value is beyond what could follow; 0 when it is not.
     """
 
     value_degc: float = math.nan
     changed_s: Seconds = Seconds(-math.inf)  # noqa: RUF009  # a NewType call is the number itself
-    anchor_degc: float = math.nan
-    anchor_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
+    follower_degc: float = math.nan
+    followed_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
     jump_k: float = 0.0
 
     def follow(self, value_degc: float, now_s: Seconds, *, driven: bool) -> "ChannelWatch":
         """The channel after one more sample."""
         same = driven and value_degc == self.value_degc
         changed = self.changed_s if same else now_s
-        beyond = abs(value_degc - self.anchor_degc) - JUMP_K - FASTEST_K_S * (now_s - self.anchor_s)
-        if not beyond > 0.0:  # the first good value, or the first after one that was not, has nothing to follow
+        away_k = value_degc - self.follower_degc
+        if math.isnan(away_k):  # the first good value, or the first after one that was not, has nothing to follow
             return ChannelWatch(value_degc, changed, value_degc, now_s)
-        return ChannelWatch(value_degc, changed, self.anchor_degc, self.anchor_s, beyond)
+        most_k = FASTEST_K_S * (now_s - self.followed_s)
+        follower = self.follower_degc + min(max(away_k, -most_k), most_k)
+        return ChannelWatch(value_degc, changed, follower, now_s, max(0.0, abs(value_degc - follower) - JUMP_K))
 
 
 @dataclass(frozen=True, slots=True)

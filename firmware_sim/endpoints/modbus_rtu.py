@@ -62,11 +62,12 @@ def with_crc(body: bytes) -> bytes:
     return body + crc16_modbus(body).to_bytes(2, "little")
 
 
-def _good(frame: bytes) -> bool:
+def good(frame: bytes) -> bool:
+    """Whether a frame has a length that frames have and a CRC that is right."""
     return _MIN_FRAME <= len(frame) <= MAX_FRAME and crc16_modbus(frame) == 0  # over its own CRC too: 0 if it is right
 
 
-def _request_length(data: bytes, at: int) -> int | None:
+def request_length(data: bytes, at: int) -> int | None:
     """Bytes of the request that begins at ``at``; ``None`` if its function tells none, or not yet."""
     if len(data) < at + 2:
         return None
@@ -105,11 +106,11 @@ class RtuFramer:
         """The frames that are known to be complete, CRC included."""
         buffer = self._buffer + data
         frames, at = [], 0
-        while not self._waiting and (length := _request_length(buffer, at)) is not None:
+        while not self._waiting and (length := request_length(buffer, at)) is not None:
             if len(buffer) < at + length:
                 break
             frame = buffer[at : at + length]
-            if not _good(frame):
+            if not good(frame):
                 self._waiting = True
                 break
             frames.append(frame)
@@ -126,7 +127,7 @@ class RtuFramer:
         buffer, self._buffer, self._waiting = self._buffer, b"", False
         if not buffer:
             return []
-        if _good(buffer):
+        if good(buffer):
             return [buffer]
         self.bad_frames += 1
         for at in range(1, len(buffer) - _MIN_FRAME + 1):
@@ -138,11 +139,11 @@ class RtuFramer:
         """Good requests to this wand that fill the buffer from ``at`` to its end; none if anything else is there."""
         frames = []
         while at < len(buffer):
-            length = _request_length(buffer, at)
+            length = request_length(buffer, at)
             if length is None or buffer[at] != self._unit or buffer[at + 1] not in _OURS:
                 return []
             frame = buffer[at : at + length]
-            if len(frame) != length or not _good(frame):
+            if len(frame) != length or not good(frame):
                 return []
             frames.append(frame)
             at += length

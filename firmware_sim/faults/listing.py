@@ -21,15 +21,15 @@ Every fault that `firmware_sim` can be given, by name. *Generated*: `firmware-si
 test holds this page to the program. *Rows* are those of the fault matrix (S sensors, A actuators and power, L link,
 P protocol, F firmware; X02 is two daemons on one wand).
 
-**Injecting.** On the control socket of `firmware-sim serve --control`, one line each:
+**Injecting.** With a wand at `firmware-sim serve --control 127.0.0.1:4358`:
 
 ```
-inject bit_errors rate=1e-3 direction=both duration_s=5
-inject plate_drift channel=b rate_k_s=0.1 start_s=12.5
-inject plate_spike
-get faults
-clear 2
-clear
+curl --json '{"name": "bit_errors", "values": {"rate": 1e-3, "direction": "both"}, "duration_s": 5}' http://127.0.0.1:4358/faults
+curl --json '{"name": "plate_drift", "values": {"channel": "b", "rate_k_s": 0.1}, "start_s": 12.5}' http://127.0.0.1:4358/faults
+curl --json '{"name": "plate_spike"}' http://127.0.0.1:4358/faults
+curl http://127.0.0.1:4358/faults
+curl -X DELETE http://127.0.0.1:4358/faults/2
+curl -X DELETE http://127.0.0.1:4358/faults
 ```
 
 In Python: `simulator.faults.inject(injection("late_replies", {"delay_ms": 450}, count=3))`; the id it returns is for
@@ -37,7 +37,7 @@ In Python: `simulator.faults.inject(injection("late_replies", {"delay_ms": 450},
 after so many times that it made a difference it ends by itself (one that acts more often than once in a firmware tick
 may go a little beyond). A fault that happens once has the count 1 unless it is given another.
 
-**What counts.** `fired` in `get faults`, and `simulator.faults.fired(name)`, count how often the fault made a
+**What counts.** `fired` in `/faults`, and `simulator.faults.fired(name)`, count how often the fault made a
 difference: samples that became others, firmware ticks in which a switch mattered, replies that were a lie, frames that
 were dropped, delayed or spoilt. A fault that never fired has shown nothing.
 
@@ -45,7 +45,7 @@ were dropped, delayed or spoilt. A fault that never fired has shown nothing.
 one chain in each direction of each line; filters in force are passed in the order in which they came. All others hold
 switches: of two on one switch the newest wins, the older comes back when it ends, and only the one that rules counts.
 When the last lets go, a switch is what it was before the first. One that somebody has set by hand in the meantime
-(`disturb`, `quirk`) stays as he set it.
+(`/disturbances`, `/quirks`) stays as he set it.
 
 **Chance** comes from the wand's seed, the id of the fault and its line: the same seed and the same calls give the same
 bytes. Faults begin and end at their own nanosecond of simulated time; the plant feels them in steps of 10 ms.

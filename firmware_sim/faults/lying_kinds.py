@@ -63,7 +63,7 @@ KINDS: Final = (
         UptimeLie.jumping, Parameter("jump_ms", 5000, -2_000_000_000, 2_000_000_000, "ms", whole=True),
     ),
     _kind(
-        "uptime_rollover", "F09", "The uptime that is told is just before it rolls over after 49.7 days.",
+        "uptime_rollover", "F09", "The uptime that is told is just before it rolls over after 49.7 days; who knows the wand already sees a jump first.",
         UptimeLie.rolling, Parameter("before_ms", 1000, 0, 3_600_000, "ms", whole=True),
     ),
     _kind(

@@ -7,7 +7,7 @@ from firmware_sim.plant.watched import Watched
 
 @dataclass(slots=True)
 class Disturbances(Watched):
-    """Faults in force now. Written by tests and the control socket, read by the plant in every sub-step and sample.
+    """Faults in force now. Written by tests and the control, read by the plant in every sub-step and sample.
 
     Attributes:
         plate_a_offset_k, plate_b_offset_k: Added to what the plate sensor shows, K.

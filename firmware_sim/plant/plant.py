@@ -1,6 +1,6 @@
 """The wand and the skin under it as one thing that time acts on. Decides nothing: firmware writes the actuators.
 
-Tests and the control socket write the hand, the room and the disturbances; nothing moves but by ``advance``.
+Tests and the control write the hand, the room and the disturbances; nothing moves but by ``advance``.
 """
 
 from collections.abc import Callable

@@ -24,6 +24,7 @@ from cryodevice.cli.doctor_host import whose
 from cryodevice.cli.doctor_wand import round_trip
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.clock import SystemClock
+from cryodevice.runtime.wall_trust import synchronised
 from cryodevice.settings import load_settings
 from tests.records.test_upgrade import SCHEMA_1, script
 from tests.system.processes import (
@@ -54,9 +55,8 @@ def one_wand(tmp_path_factory):
 def wand(one_wand):
     yield one_wand
     one_wand.hand(estop=False)
-    for quirk in ("lease_overrun_ms 0", "lease_report_offset_ms 0", "calibration_day none", "hang_safety_task off"):
-        one_wand.ask(f"quirk {quirk}")
-    one_wand.ask("reboot")
+    one_wand.control.quirk(lease_overrun_ms=0, lease_report_offset_ms=0, calibration_day=None, hang_safety_task=False)
+    one_wand.control.reboot()
 
 
 @pytest.fixture
@@ -403,14 +403,14 @@ async def test_a_latched_trip_is_named_and_keeps_the_proof_from_being_made(wand,
 @pytest.mark.parametrize(
     ("quirk", "says"),
     [
-        ("lease_overrun_ms 200", r"lease or relay still on after 5\d\d ms"),
-        ("lease_overrun_ms -200", r"the lease ended after (2|3)\d\d ms, before its time"),
-        ("lease_report_offset_ms -100", r"counts its lease wrongly: -1\d\d ms"),
-        ("lease_report_offset_ms 100", r"the reply does not show order 1"),
+        ({"lease_overrun_ms": 200}, r"lease or relay still on after 5\d\d ms"),
+        ({"lease_overrun_ms": -200}, r"the lease ended after (2|3)\d\d ms, before its time"),
+        ({"lease_report_offset_ms": -100}, r"counts its lease wrongly: -1\d\d ms"),
+        ({"lease_report_offset_ms": 100}, r"the reply does not show order 1"),
     ],
 )
 async def test_a_wand_that_fails_the_proof_is_told_why_and_is_off_afterwards(wand, settings, quirk, says):
-    wand.ask(f"quirk {quirk}")
+    wand.control.quirk(**quirk)
     results = await doctor(settings(wand.port))
     assert results["lease_proof"].state is FAIL
     assert re.search(says, results["lease_proof"].message), results["lease_proof"]
@@ -419,10 +419,9 @@ async def test_a_wand_that_fails_the_proof_is_told_why_and_is_off_afterwards(wan
 
 
 async def test_a_wand_that_has_stopped_sampling_or_was_calibrated_long_ago(wand, settings):
-    wand.ask("quirk calibration_day 9000")
-    wand.ask("quirk hang_safety_task on")
+    wand.control.quirk(calibration_day=9000, hang_safety_task=True)
     results = await doctor(settings(wand.port))
-    assert results["calibration"].state is FAIL
+    assert results["calibration"].state is (FAIL if synchronised() else WARN)
     assert results["round_trip"].state is FAIL
     assert "stopped sampling" in results["round_trip"].message
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from cryodevice.quantities import Seconds
 from cryodevice.transport import open_link
 from cryodevice.wire.blocks import Order, Status
 from cryodevice.wire.modbus import silence_s
+from firmware_sim.client import ControlClient
 from tests.contracts.modbus_peer import MbapPeer, ModbusPeer, RtuPeer
 from tests.contracts.peers import IDENTITY, RESTING, Peer, PtyPeer, TcpPeer, truth_for
 from tests.contracts.relay import PtyRelay, Relay, TcpRelay
@@ -75,30 +75,23 @@ class Simulator:
         assert self.process.stdout is not None
         self.killed = False
         self.where: dict[str, str] = json.loads(self.process.stdout.readline())
+        self.control = ControlClient(self.where["control"])
 
     def port(self, line: str) -> str:
         where = self.where[PORTS[line]]
         return f"socket://{where}" if "tcp" in line else where
 
-    async def control(self, *lines: str) -> dict[str, object]:
-        return await asyncio.to_thread(self.do, *lines)
+    async def hand(self, **values: object) -> None:
+        await asyncio.to_thread(self.control.set, **values)
 
-    def do(self, *lines: str) -> dict[str, object]:
-        """Carry out control lines; the reply to the last."""
-        host, _, port = self.where["control"].rpartition(":")
-        reply: dict[str, object] = {}
-        with socket.create_connection((host, int(port)), timeout=5.0) as line, line.makefile("rw") as talk:
-            for said in lines:
-                talk.write(said + "\n")
-                talk.flush()
-                reply = json.loads(talk.readline())
-                assert reply["ok"], reply
-        return reply
+    async def reboot(self) -> None:
+        await asyncio.to_thread(self.control.reboot)
 
     def boot(self) -> None:
         """A fresh wand with nobody's hand on it, whose first tick is over."""
-        self.do("set estop off", "set trigger off", "set contact off", "reboot")
-        while int(str(self.do("get time")["uptime_ms"])) < 20:
+        self.control.set(estop=False, trigger=False, contact=False)
+        self.control.reboot()
+        while self.control.clock()["uptime_ms"] < 20:
             time.sleep(0.002)
 
     def kill(self) -> None:
@@ -107,6 +100,7 @@ class Simulator:
         self.process.kill()
 
     def end(self) -> None:
+        self.control.close()
         self.kill()
         self.process.wait()
         if self.process.stdout is not None:
@@ -185,7 +179,7 @@ async def ruled(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Wand, Pre
         return
     simulator = request.getfixturevalue("simulator")
     wand = wand_on(request.param, simulator.port(request.param))
-    yield wand, lambda down: simulator.control(f"set estop {'on' if down else 'off'}")
+    yield wand, lambda down: simulator.hand(estop=down)
     wand.close()
 
 

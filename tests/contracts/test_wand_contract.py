@@ -196,7 +196,7 @@ async def test_a_latched_trip_refuses_and_a_stop_still_works(ruled: tuple[Wand, 
 @pytest.mark.parametrize("line", ["serial pty", "modbus rtu"])
 async def test_it_cools_and_make_safe_waits_for_the_current_to_end(simulated: Wand, simulator: Simulator) -> None:
     master = await start(simulated)
-    await simulator.control("set trigger on")
+    await simulator.hand(trigger=True)
     drive = 0
     for _ in range(40):
         status = (await master.send(master.order(Mode.COOL, 400))).status
@@ -230,7 +230,7 @@ async def test_a_killed_wand_is_a_closed_line_at_once(simulated: Wand, simulator
 
 async def test_a_reboot_shows_in_the_next_reading(simulated: Wand, simulator: Simulator) -> None:
     identity = await simulated.connect(AMPLE)
-    await simulator.control("reboot")
+    await simulator.reboot()
     assert (await simulated.read_status(AMPLE)).status.boot_id != identity.boot_id
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from cryodevice.wire.frame import Frame, FrameReader, encode_frame
 from firmware_sim.cli import main
+from firmware_sim.client import ControlClient
 from tests.firmware_sim.endpoints import modbus_host
 
 PROGRAM = [sys.executable, "-m", "firmware_sim", "serve"]
@@ -65,9 +66,9 @@ def test_serve_prints_one_line_after_the_first_tick_runs_and_ends_with_0(number:
             assert identity.payload[:2] == b"CW"
         finally:
             os.close(descriptor)
-        with socket.create_connection(address(where["control"]), timeout=3) as control:
-            control.sendall(b"get truth\n")
-            assert json.loads(control.makefile().readline())["truth"]["simulated"] is True
+        with closing(ControlClient(where["control"])) as control:
+            assert control.truth()["simulated"] is True
+            assert control.call("GET", "/")["lines"]["serial"] == where["serial"]
             process.send_signal(number)
             assert process.wait(5) == 0
         assert process.stdout.read() == ""
@@ -124,7 +125,7 @@ def test_all_lines_lead_to_one_wand(tmp_path: Any) -> None:
             assert status[22] == modbus_host.TOKEN
 
 
-def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for() -> None:
+def test_a_fault_injected_while_it_runs_is_on_the_line_it_is_meant_for() -> None:
     lines = (
         "--serial-tcp",
         "127.0.0.1:0",
@@ -135,17 +136,10 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
         "--control",
         "127.0.0.1:0",
     )
-    with serving(*lines) as (_, where):
-        control = socket.create_connection(address(where["control"]), timeout=3)
-        replies = control.makefile()
-
-        def say(line: str) -> Any:
-            control.sendall(line.encode() + b"\n")
-            return json.loads(replies.readline())
-
+    with serving(*lines) as (_, where), closing(ControlClient(where["control"])) as control:
         descriptor = os.open(where["modbus_rtu"], os.O_RDWR | os.O_NOCTTY)
         try:
-            assert say("inject wrong_replies line=modbus_rtu wrong=unit count=1") == {"ok": True, "id": 1}
+            assert control.inject("wrong_replies", line="modbus_rtu", wrong="unit", count=1) == 1
             for unit in (0, 1):
                 os.write(descriptor, modbus_host.rtu(modbus_host.GOOD))
                 reply = b""
@@ -155,20 +149,19 @@ def test_a_fault_injected_on_the_control_socket_is_on_the_line_it_is_meant_for()
                 assert reply[0] == unit
         finally:
             os.close(descriptor)
-        assert say("inject loss_to_host line=modbus_tcp")["ok"]
+        assert control.inject("loss_to_host", line="modbus_tcp") == 2
         with socket.create_connection(address(where["modbus_tcp"]), timeout=0.05) as host:
             host.sendall(modbus_host.mbap(modbus_host.GOOD))
             until = time.monotonic() + 3.0
-            while not say("get faults")["faults"][0]["fired"] and time.monotonic() < until:
+            while not control.faults()["active"][0]["fired"] and time.monotonic() < until:
                 time.sleep(0.01)
             with pytest.raises(TimeoutError):
                 host.recv(1)
         with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
             assert ask(host, encode_frame(Frame(3, 1, b""))).type == 0x83
-        (lost,) = say("get faults")["faults"]
+        (lost,) = control.faults()["active"]
         assert (lost["id"], lost["name"], lost["fired"]) == (2, "loss_to_host", 1)
-        assert say("clear")["faults"] == []
-        control.close()
+        assert control.clear()["active"] == []
 
 
 def test_a_wand_may_be_broken_from_the_start() -> None:
@@ -224,7 +217,7 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
         for option, what in (
             ("--serial-tcp", "serial over TCP"),
             ("--modbus-tcp", "Modbus TCP"),
-            ("--control", "control socket"),
+            ("--control", "the control"),
         ):
             error = refused(option, f"127.0.0.1:{port}")
             assert what in error

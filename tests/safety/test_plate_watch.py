@@ -43,10 +43,16 @@ def test_a_jump_of_one_channel_is_seen_until_metal_could_have_followed(which, st
     after = (8.0 + step_k, 8.0) if which == 0 else (8.0, 8.0 + step_k)
     watch = watched([8.0, 8.0, after])
     assert watch.jump_k == pytest.approx(abs(step_k) - JUMP_K - FASTEST_K_S * TICK_S)
-    long_enough = (abs(step_k) - JUMP_K) / FASTEST_K_S
-    ticks = math.ceil(long_enough / TICK_S)
+    ticks = math.ceil((abs(step_k) - JUMP_K) / FASTEST_K_S / TICK_S)
     assert watched([8.0, 8.0, *[after] * (ticks - 1)]).jump_k > 0.0
     assert watched([8.0, 8.0, *[after] * (ticks + 2)]).jump_k == 0.0
+
+
+@pytest.mark.parametrize("rate_k_s", [6.0, 8.0, 16.0, 24.0, -8.0])
+@pytest.mark.parametrize("every_s", [TICK_S, 0.1])
+def test_a_channel_that_moves_faster_than_metal_is_seen_however_small_its_steps(rate_k_s, every_s):
+    values = [8.0 + rate_k_s * number * every_s for number in range(round(1.0 / every_s))]
+    assert watched(values, every_s=every_s).jump_k > 0.0
 
 
 def test_a_spike_of_one_sample_is_forgotten_with_the_next():

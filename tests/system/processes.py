@@ -9,7 +9,6 @@ import os
 import resource
 import select
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -27,6 +26,7 @@ from cryodevice.errors import CryodeviceError
 from cryodevice.records import SqliteExposureStore
 from cryodevice.runtime.ports import Ledger
 from cryodevice.safety.phases import SessionState
+from firmware_sim.client import ControlClient
 
 PYTHON = sys.executable
 CRYODEVICE = [PYTHON, "-m", "cryodevice"]
@@ -155,36 +155,24 @@ class Wand(Child):
             until(lambda: "\n" in self.out.read_text() or not self.running, 20, "the wand's first line", self.said)
             assert self.running, self.said()
             self.endpoints: dict[str, Any] = json.loads(self.out.read_text())
-            host, port = self.endpoints["control"].rsplit(":", 1)
-            self._socket = socket.create_connection((host, int(port)), timeout=5)
         except BaseException:
             self.end()
             raise
-        self._lines = self._socket.makefile("rb")
-        self._turn = threading.Lock()
+        self.control = ControlClient(self.endpoints["control"])
 
     @property
     def port(self) -> str:
         return self.endpoints["serial"]
 
-    def ask(self, line: str) -> dict[str, Any]:
-        with self._turn:
-            self._socket.sendall(f"{line}\n".encode())
-            answer = json.loads(self._lines.readline())
-        assert answer["ok"], answer
-        return answer
-
     def truth(self) -> dict[str, Any]:
-        return self.ask("get truth")["truth"]
+        return self.control.truth()
 
     def now_s(self) -> float:
-        return self.ask("get time")["time_s"]
+        return self.control.time_s()
 
     def hand(self, **values: object) -> None:
         """Be the hand: trigger, contact, estop, tip, motion as bool; zone as text."""
-        for name, value in values.items():
-            word = {True: "on", False: "off"}.get(value, value)
-            self.ask(f"set {name} {word}")
+        self.control.set(**values)
 
     def send(self, number: signal.Signals) -> None:
         if number == signal.SIGKILL and self.name is not None:
@@ -194,9 +182,8 @@ class Wand(Child):
     def end(self) -> None:
         if self.name is not None:
             self.name.unlink(missing_ok=True)
-        for part in ("_lines", "_socket"):
-            if hasattr(self, part):
-                getattr(self, part).close()
+        if hasattr(self, "control"):
+            self.control.close()
         super().end()
 
 

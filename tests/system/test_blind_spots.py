@@ -1,5 +1,6 @@
 """What one dead sensor, a short glitch or a quick restart could hide: each story failed before its rule was there."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from cryodevice.treatment.core import Start
 from cryodevice.treatment.program import Step, Treatment, objections
 from cryodevice.treatment.proof import Stage
 from cryodevice.wire.codes import Capability
+from firmware_sim.faults import injection
 from tests.system.rig import Rig
 from tests.system.test_interlock_rows import foreign_stop
 
@@ -313,3 +315,35 @@ def test_a_ledger_that_cannot_be_written_starts_nothing():
     rig.run(0.1)
     rig.command(Start("s-2", rig.treatment, "tester"))
     assert rig.core.session.state is S.READY
+
+
+@pytest.mark.parametrize("rate_k_s", [5.5, 8.0, 16.0, 24.0])
+def test_both_plate_channels_that_go_off_together_faster_than_metal_hurt_nobody(rate_k_s):
+    """Both barriers go by the same two channels: no cut-out of the wand and no limit sees the true plate."""
+    rig = Rig(treatment=Treatment("coldest", (Step(Zone.LEFT_CHEEK, 5.0, 30.0, 10.0),)))
+    rig.to_applying(4.0)
+    lowest, began, faults = math.inf, rig.now, rig.sim.plant.disturbances
+    while rig.now < began + 30.0:
+        faults.plate_a_offset_k = faults.plate_b_offset_k = min(7.0, rate_k_s * (rig.now - began + 0.05))
+        rig.tick()
+        lowest = min(lowest, rig.true_skin_degc)
+    assert rig.core.lockout is not None, rig.story()
+    assert rig.core.lockout.cause == "plate_jump"
+    assert lowest >= 2.0
+
+
+@pytest.mark.parametrize("zone_step", [Step(Zone.LEFT_CHEEK, 5.0, 30.0, 10.0), Step(Zone.LEFT_CHEEK, 8.0, 30.0, 10.0)])
+@pytest.mark.parametrize("prepare", [Rig.to_lifted, Rig.to_applying])
+def test_both_plate_channels_frozen_together_hurt_nobody(prepare, zone_step):
+    rig = Rig(treatment=Treatment("frozen", (zone_step,)))
+    prepare(rig)
+    for channel in ("a", "b"):
+        rig.sim.faults.inject(injection("plate_stuck", {"channel": channel}))
+    rig.sim.plant.contact = True
+    lowest, began = math.inf, rig.now
+    while rig.now < began + 30.0:
+        rig.tick()
+        lowest = min(lowest, rig.true_skin_degc)
+    assert rig.core.lockout is not None, rig.story()
+    assert rig.core.lockout.cause == "plate_frozen"
+    assert lowest >= 2.0

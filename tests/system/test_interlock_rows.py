@@ -286,7 +286,7 @@ CASES: dict[str, Case] = {
     "plate_under_setpoint": Case(plate(-3.2)),
     "plate_over_ceiling": Case(plate(33.0)),
     "plate_warm": Case(plate_drifts(14.8), to_idle),
-    "channels_apart": Case(disturb(plate_b_offset_k=2.6)),
+    "channels_apart": Case(disturb(plate_b_offset_k=2.15)),
     "plate_jump": Case(plate(4.0)),
     "plate_frozen": Case(disturb(plate_a_frozen=True), wait_s=PLATE_SAME_S),
     "no_response": Case(plate_sensors_off_the_plate, to_ready, wait_s=UNANSWERED_S + 2.5),

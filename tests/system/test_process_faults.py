@@ -159,7 +159,7 @@ def kill_beside_a_wand_that_holds_on(directory: Path) -> Reaction:
     fault = FAULTS["daemon killed (SIGKILL)"]
     with bed_for(fault, directory) as cooling:
         cooling.to_cooling()
-        cooling.wand.ask("quirk lease_overrun_ms 300")
+        cooling.wand.control.quirk(lease_overrun_ms=300)
         return react(cooling, fault)
 
 
