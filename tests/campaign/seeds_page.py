@@ -24,22 +24,32 @@ BLIND = {
     "lies_plate": "the firmware lies about both plate channels",
     "adc_frozen": "the converter is frozen and the firmware does not see it",
     "status_frozen": "the firmware repeats an old status",
+    "sequence_without_sampling": "the firmware counts on and samples nothing",
 }
 """Faults that hide the plate from everybody; named beside a violation."""
 WARM_LIES = frozenset(
     {"lies_plate", "plate_common_offset", "plate_off_plate", "plate_sluggish", "plate_scale", "plate_drift"}
 )
-NOTES = {
-    "dose": (
+STILL = frozenset({"sequence_without_sampling", "adc_frozen", "status_frozen"})
+NOTES = (
+    (
+        "dose",
         WARM_LIES,
         "For the safety core: outside of a session, contact with a plate that reads 20 degC or more is no exposure, also when"
         " it is the reading that has just been found false (`plate_jump`) and skin is still on a cold plate.",
     ),
-    "skin": (
+    (
+        "dose",
+        STILL,
+        "For the safety core: while samples stand still the contact flag does too. What was touched until that was found"
+        " (`plate_frozen`) is not charged afterwards.",
+    ),
+    (
+        "skin",
         frozenset(BLIND),
         "For the safety core and the hardware: both plate channels agree and are wrong; nobody in the wand or beside it sees the plate.",
     ),
-}
+)
 """What a kind of violation means where one of these faults is in the case."""
 Results = list[dict[str, Any]]
 
@@ -151,8 +161,8 @@ def _listed(violated: list[tuple[dict[str, Any], str, str]], seconds: float) -> 
 
 def _noted(violated: list[tuple[dict[str, Any], str, str]]) -> list[str]:
     lines = []
-    for kind, (faults, words) in NOTES.items():
+    for kind, faults, words in NOTES:
         seeds = [each["seed"] for each, its, _ in violated if its == kind and faults & set(each["faults"])]
         if seeds:
-            lines.append(f"- {kind}, seeds {', '.join(map(str, dict.fromkeys(seeds)))}: {words}")
+            lines.append(f"- {kind}, seed {', '.join(map(str, dict.fromkeys(seeds)))}: {words}")
     return [*lines, ""] if lines else []
