@@ -42,14 +42,26 @@ def _parser() -> argparse.ArgumentParser:
     add("status", "show what a running daemon sees", config=True, as_json=True)
     add("watch", "follow a running daemon until Ctrl-C", config=True, as_json=True)
     add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
-    treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
-    treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
+    treat = add("treat", "start a program on a running daemon", config=True, as_json=True)
+    treat.add_argument("file", metavar="PROGRAM", help="name of a shipped program, or a file (TOML)")
     reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
     reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
     records = commands.add_parser("records", help="the exposure store", description="the exposure store")
     actions = records.add_subparsers(dest="action", required=True, metavar="ACTION")
     aside = actions.add_parser("quarantine", help="set a damaged exposure store aside (service; daemon stopped)")
     aside.add_argument("--config", metavar="FILE", help=_CONFIG)
+    program = commands.add_parser("program", help="the programs", description="the programs; runs nothing")
+    views = program.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, help_text in (
+        ("list", "list the shipped programs"),
+        ("show", "show what a program comes to"),
+        ("check", "run a program on the tissue model: lowest skin, exposure, margin to every limit"),
+    ):
+        view = views.add_parser(action, help=help_text, description=help_text)
+        if action != "list":
+            view.add_argument("program", metavar="PROGRAM", help="name of a shipped program, or a file (TOML)")
+        view.add_argument("--config", metavar="FILE", help=_CONFIG)
+        view.add_argument("--json", action="store_true", help="print JSON")
     add("interlocks", "print the interlock table", config=True, as_json=True)
     return parser
 
@@ -65,6 +77,7 @@ _MODULES = {
     "treat": "talk",
     "reset": "talk",
     "interlocks": "interlocks",
+    "program": "program",
     "records": "records",
 }
 

@@ -3,14 +3,14 @@
 import argparse
 import getpass
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from cryodevice.cli.configuration import settings_for
+from cryodevice.cli.program import refusals
 from cryodevice.cli.text import status_lines
 from cryodevice.console.local_socket import SOCKET_NAME, ask
 from cryodevice.errors import ExitCode
-from cryodevice.settings.treatment_file import load_treatment
+from cryodevice.settings.program_file import load_program, named
 
 
 def main(options: argparse.Namespace) -> ExitCode:
@@ -18,18 +18,11 @@ def main(options: argparse.Namespace) -> ExitCode:
     settings = settings_for(options.config)
     request: dict[str, object] = {"ask": options.command, "who": _who()}
     if options.command == "treat":
-        treatment = load_treatment(Path(options.file))
-        steps = [
-            {
-                "zone": step.zone.value,
-                "plate_degc": step.plate_degc,
-                "hold_s": step.hold_s,
-                "rewarm_s": step.rewarm_s,
-                "glide": step.glide,
-            }
-            for step in treatment.steps
-        ]
-        request |= {"ask": "start", "treatment": {"name": treatment.name, "step": steps}}
+        filed = load_program(named(options.file))
+        against = refusals(filed, settings.limits)
+        if against:
+            return _refused(against, as_json=options.json)
+        request |= {"ask": "start", "treatment": filed.tree}
     if options.command == "reset":
         request["service"] = options.service
     answer = ask(settings.state_dir / SOCKET_NAME, request)
@@ -43,6 +36,13 @@ def main(options: argparse.Namespace) -> ExitCode:
     if answer.get("ok") is True:
         return ExitCode.FINE
     return ExitCode.REFUSED if options.command in {"treat", "reset"} else ExitCode.FAILED
+
+
+def _refused(reasons: list[str], *, as_json: bool) -> ExitCode:
+    """A program that the daemon would refuse, or that would not end in order, is not asked for."""
+    message = "; ".join(reasons)
+    print(json.dumps({"ok": False, "message": message}, indent=2) if as_json else f"refused: {message}")
+    return ExitCode.REFUSED
 
 
 def _who() -> str:

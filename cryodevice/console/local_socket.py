@@ -21,8 +21,9 @@ from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain
 from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import EventKind
-from cryodevice.settings.treatment_file import treatment_from
+from cryodevice.settings.program_file import program_from
 from cryodevice.treatment.core import Command, Reset, Start, Stop
+from cryodevice.treatment.programs import spread
 
 SOCKET_NAME = "control.sock"
 TURN_S = 0.2
@@ -181,7 +182,7 @@ class LocalSocket:
             case "reset":
                 return await self._command(Reset(who, request.get("service") is True))
             case "start":
-                treatment = treatment_from(request.get("treatment"), "the request")
+                treatment = spread(program_from(request.get("treatment"), "the request"))
                 return await self._command(Start(secrets.token_hex(8), treatment, who))
             case "watch":
                 return _refused(f"{MOST_WATCHERS} are watching already: end one of them")

@@ -26,6 +26,21 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
     return found
 
 
+def array_lines(text: str, name: str) -> dict[tuple[int, str], int]:
+    """The line of each ``[[name]]``, as (index, ""), and of each key under it, as (index, key); indices from 0."""
+    found: dict[tuple[int, str], int] = {}
+    index, inside = -1, False
+    for number, line in _outside_long_strings(text):
+        if match := _TABLE.match(line):
+            inside = line.lstrip().startswith("[[") and _parts(match[1]) == (name,)
+            index += inside
+            if inside:
+                found[index, ""] = number
+        elif inside and (match := _ASSIGN.match(line)):
+            found.setdefault((index, _parts(match[1])[0]), number)
+    return found
+
+
 def _parts(key: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in re.findall(_KEY_PART, key))
 

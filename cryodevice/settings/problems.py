@@ -40,13 +40,13 @@ class Problem:
         return f"{where}{self.key}{shown}: {self.message}{allowed}"
 
 
-def refuse(source: str, problems: Sequence[Problem]) -> SettingsError:
+def refuse(source: str, problems: Sequence[Problem], so: str = "nothing was started") -> SettingsError:
     """The error that carries all problems, in the order of the file."""
     ordered = sorted(problems, key=lambda problem: problem.line)
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
     text = "\n".join(f"  {problem}" for problem in ordered)
     return SettingsError(
-        f"{source}: {count}, nothing was started\n{text}",
+        f"{source}: {count}, {so}\n{text}",
         path=source,
         problems=[asdict(problem) for problem in ordered],
     )
@@ -68,21 +68,23 @@ def _problem(error: ErrorDetails, lines: Mapping[tuple[str, ...], int]) -> Probl
     key = ".".join(path)
     line = next((lines[path[:depth]] for depth in range(len(path), 0, -1) if path[:depth] in lines), 0)
     if error["type"] == "extra_forbidden":
-        return Problem(_printable(key), _unknown(path), line)
+        return Problem(printable(key), _unknown(path), line)
     if len(path) == 1:
         return Problem(key, "must be a table of keys", line, allowed=f"[{key}]")
-    value = "" if path[-1] in _HIDDEN else _value(error["input"])
-    return Problem(key, _message(error), line, value, allowed(path[0], path[1]))
+    value = "" if path[-1] in _HIDDEN else value_of(error["input"])
+    return Problem(key, message_of(error), line, value, allowed(path[0], path[1]))
 
 
-def _value(value: object) -> str:
+def value_of(value: object) -> str:
+    """A value of a file, whatever it is."""
     try:
         return shown(value)
     except ValueError:  # an integer with more digits than Python prints
         return "(a number of thousands of digits)"
 
 
-def _message(error: ErrorDetails) -> str:
+def message_of(error: ErrorDetails) -> str:
+    """What is wrong with a value, in words of ours."""
     kind, value = error["type"], error["input"]
     if isinstance(value, bool):
         return "a truth value is not what this key takes"
@@ -99,6 +101,8 @@ def _message(error: ErrorDetails) -> str:
         "literal_error": "not one of the choices",
         "string_pattern_mismatch": "not of the form this key takes",
         "string_too_long": "not of the form this key takes",
+        "missing": "is missing",
+        "enum": "not one of the choices",
     }.get(kind, error["msg"])
 
 
@@ -106,7 +110,7 @@ def allowed(section: str, key: str) -> str:
     """What a key may be, for a person: range and unit, choices, or form."""
     field = _fields(section)[key]
     extra: Any = field.json_schema_extra or {}
-    low, high = _bounds(field)
+    low, high = bounds(field)
     if low is not None:
         unit = f" {extra['unit']}" if extra.get("unit") else ""
         source = f" ({ENVELOPE[key].source})" if section == "limits" else ""
@@ -120,7 +124,8 @@ def allowed(section: str, key: str) -> str:
     return f"text; {field.description}" + (f"; form {pattern}" if pattern and key == "id" else "")
 
 
-def _bounds(field: FieldInfo) -> tuple[Any, Any]:
+def bounds(field: FieldInfo) -> tuple[Any, Any]:
+    """Smallest and largest value of a field; None without one."""
     low = next((item.ge for item in field.metadata if isinstance(item, annotated_types.Ge)), None)
     high = next((item.le for item in field.metadata if isinstance(item, annotated_types.Le)), None)
     return low, high
@@ -156,5 +161,6 @@ def _unknown_key(section: str, key: str) -> str:
     return f"no such key; keys of [{section}] are {', '.join(_fields(section))}"
 
 
-def _printable(key: str) -> str:
+def printable(key: str) -> str:
+    """A key of a file, whatever it is."""
     return key if key.isprintable() and len(key) <= _LONGEST_VALUE else shown(key)

@@ -1,4 +1,7 @@
-"""A minimal treatment: a list of steps, checked against the limits before anything moves. Data, no behaviour."""
+"""A treatment: contacts in their order, checked against the limits before anything moves. Data, no behaviour.
+
+What a program with zones and cycles comes to: ``programs`` spreads it out.
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +42,9 @@ class Step:
         hold_s: Contact time, s.
         rewarm_s: Time off the skin with the drive off before the next step, s.
         glide: The plate is kept moving; else it rests on one spot.
+        give_up_s: Longest time off the skin, after this contact, in which the zone that follows must have rewarmed, s;
+            0 for twice ``rewarm_s``.
+        part: Step of the program that this contact belongs to, from 1; 0 when it is one by itself.
     """
 
     zone: Zone
@@ -46,6 +52,13 @@ class Step:
     hold_s: float
     rewarm_s: float
     glide: bool = False
+    give_up_s: float = 0.0
+    part: int = 0
+
+    @property
+    def longest_rewarm_s(self) -> float:
+        """The longest wait after this contact for the next zone to have rewarmed, s."""
+        return self.give_up_s or 2.0 * max(self.rewarm_s, SHORTEST_REWARM_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,8 @@ def objections(treatment: Treatment, limits: Limits) -> list[str]:
             ("rewarm_s", step.rewarm_s, 0.0, LONGEST_REWARM_S, "s"),
         ):
             if not low <= value <= high:
-                found.append(f"step {number} ({step.zone}): {what} = {value:g} must be {low:g} to {high:g} {unit}")
+                name = _named(treatment.steps, number - 1, number - 1)
+                found.append(f"{name} ({step.zone}): {what} = {value:g} must be {low:g} to {high:g} {unit}")
     found += _run_together(treatment.steps, limits)
     found += _rest_together(treatment.steps, limits)
     total = sum(step.hold_s for step in treatment.steps)
@@ -82,7 +96,18 @@ def objections(treatment: Treatment, limits: Limits) -> list[str]:
         contact = sum(step.hold_s for step in treatment.steps if step.zone is zone)
         if not contact <= limits.zone_contact_s:
             found.append(f"contact of {zone} is {contact:g} s; a zone may have {limits.zone_contact_s:g} s")
-    return found
+    return list(dict.fromkeys(found))
+
+
+def same_part(step: Step, following: Step) -> bool:
+    """Whether both contacts belong to the same step of a program."""
+    return step.part > 0 and step.part == following.part
+
+
+def _named(steps: Sequence[Step], first: int, last: int) -> str:
+    """Contacts as the author of the program counts them."""
+    one, other = steps[first].part or first + 1, steps[last].part or last + 1
+    return f"step {one}" if one == other else f"steps {one} to {other}"
 
 
 def goes_on(step: Step, following: Step) -> bool:
@@ -99,8 +124,8 @@ def _run_together(steps: Sequence[Step], limits: Limits) -> Iterator[str]:
         contact += step.hold_s
         if number > began and not contact <= limits.step_contact_s:
             yield (
-                f"steps {began + 1} to {number + 1} ({step.zone}) are one contact of {contact:g} s: rewarm_s under"
-                f" {SHORTEST_REWARM_S:g} is a pause; one contact may be {limits.step_contact_s:g} s"
+                f"{_named(steps, began, number)} ({step.zone}): one contact of {contact:g} s, since rewarm_s under"
+                f" {SHORTEST_REWARM_S:g} is a pause; it may be {limits.step_contact_s:g} s"
             )
             began, contact = number, step.hold_s
 
@@ -115,7 +140,7 @@ def _rest_together(steps: Sequence[Step], limits: Limits) -> Iterator[str]:
         longest = static_hold_s(limits, step.zone)
         if number > began and not step.glide and not rest <= longest:
             yield (
-                f"steps {began + 1} to {number + 1} rest on the skin for {rest:g} s with lifts under"
-                f" {LIFT_RESETS_DWELL_S:g} s between them; {step.zone} may have {longest:g} s"
+                f"{_named(steps, began, number)} ({step.zone}): at rest on the skin for {rest:g} s with lifts under"
+                f" {LIFT_RESETS_DWELL_S:g} s between; {step.zone} may have {longest:g} s"
             )
             began, rest = number, step.hold_s

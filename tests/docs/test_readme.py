@@ -14,9 +14,10 @@ from cryodevice.console.local_socket import SOCKET_NAME
 from cryodevice.errors import ExitCode
 from cryodevice.safety.limits import limits
 from cryodevice.settings import load_settings
+from cryodevice.settings.program_file import load_program
 from cryodevice.settings.sections import File
-from cryodevice.settings.treatment_file import load_treatment
 from cryodevice.treatment.program import objections
+from cryodevice.treatment.programs import spread
 from firmware_sim import cli as simulator_cli
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +154,7 @@ def test_the_snippet_of_the_two_terminals_is_six_lines_and_matches_them(tmp_path
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
 def test_a_shipped_treatment_is_within_the_default_limits(path):
-    assert objections(load_treatment(path), limits()) == []
+    assert objections(spread(load_program(path).program), limits()) == []
 
 
 def test_the_shipped_treatments_are_named_in_the_readme():

@@ -134,10 +134,10 @@ def test_a_mere_pause_between_two_steps_on_one_zone_goes_on_with_the_contact():
 def test_steps_that_run_together_are_refused_by_their_sum():
     glide = Step(CHEEK, 8.0, 50.0, 29.9, glide=True)
     (why,) = objections(Treatment("t", (glide, glide)), limits())
-    assert "steps 1 to 2 (left_cheek) are one contact of 100 s" in why
+    assert "steps 1 to 2 (left_cheek): one contact of 100 s" in why
     still = Step(Zone.NECK, 8.0, 15.0, 9.9)
     (why,) = objections(Treatment("t", (still, Step(CHEEK, 8.0, 20.0, 0.0))), limits())
-    assert "steps 1 to 2 rest on the skin for 35 s with lifts under 10 s between them" in why
+    assert "steps 1 to 2 (left_cheek): at rest on the skin for 35 s with lifts under 10 s between" in why
     assert objections(Treatment("t", (replace(still, rewarm_s=10.0), Step(CHEEK, 8.0, 20.0, 0.0))), limits()) == []
     apart = Step(CHEEK, 8.0, 50.0, 30.0, glide=True)
     elsewhere = Step(Zone.FOREHEAD, 8.0, 50.0, 0.0, glide=True)
