@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     SESSION_ENDED = "session_ended"
     STEP_STARTED = "step_started"
     STEP_FINISHED = "step_finished"
+    STEP_LEFT_OUT = "step_left_out"
     PROOF_PASSED = "proof_passed"
     PROOF_FAILED = "proof_failed"
     PERMIT_WITHDRAWN = "permit_withdrawn"

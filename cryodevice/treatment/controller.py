@@ -35,6 +35,7 @@ from cryodevice.treatment.core import (
 from cryodevice.treatment.news import Journal
 from cryodevice.treatment.proof import Stage
 from cryodevice.treatment.session import READY_WITHIN_K, Seen, ended, obeyed, progressed
+from cryodevice.treatment.session_table import Happening
 from cryodevice.treatment.wand_clock import WandClock
 from cryodevice.wire.codes import Capability, Flag, Mode
 
@@ -123,7 +124,7 @@ def _parted(core: Core) -> Core:
     """The controller without the wand it had: whatever comes next resumes neither session nor reset."""
     session = core.session
     if session.state in TREATING:
-        session = ended(session, SessionState.STOPPED, "link_lost")
+        session = ended(session, Happening.LINK_LOST, "link_lost")
     return replace(core, session=session, leased=False, resetting=Resetting.NO)
 
 
@@ -260,7 +261,7 @@ def _latched(core: Core, journal: Journal) -> Core:
         lockout = replace(lockout, clear=Clear.SERVICE)
     if core.lockout is None:
         journal.locked(lockout)
-    return replace(core, lockout=lockout, session=ended(core.session, SessionState.LOCKED, first.id))
+    return replace(core, lockout=lockout, session=ended(core.session, Happening.LOCKOUT, first.id))
 
 
 def _rebased(before: Core, core: Core, now: Seconds) -> Core:

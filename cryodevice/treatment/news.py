@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.limits import CYCLE_SKIN_DEGC
 from cryodevice.safety.phases import TREATING, SessionState
 from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.treatment.core import Core
@@ -160,6 +161,15 @@ class Journal:
                     step=old.step + 1,
                     contact_s=round(new.contact_s, 2),
                 )
+        elif new.state is SessionState.REWARMING and old.step != new.step and old.following is not None:
+            self.add(
+                EventKind.STEP_LEFT_OUT,
+                f"steps {old.step + 2} to {new.step + 1} left out: {old.following.zone} has not rewarmed to"
+                f" {CYCLE_SKIN_DEGC:g} degC in time",
+                session_id=session_id,
+                step=old.step + 2,
+                zone=old.following.zone.value,
+            )
         if old.state in TREATING and new.state not in TREATING:
             why = new.ended_why or "complete"
             exposure = after.dose.of(new.zone)

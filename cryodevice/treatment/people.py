@@ -17,6 +17,7 @@ from cryodevice.treatment.evidence import WAND_ITSELF, facts_of, fresh
 from cryodevice.treatment.news import Journal
 from cryodevice.treatment.program import objections
 from cryodevice.treatment.session import begun, ended, moved
+from cryodevice.treatment.session_table import Happening
 from cryodevice.wire.codes import Flag, Refusal
 
 _BEFOREHAND = frozenset({"calibration", "day_sessions", "day_contact", "zone_day", "retreat_time", "retreat_skin"})
@@ -37,7 +38,7 @@ def heeded(core: Core, command: Command, inputs: Inputs, config: Config, journal
                 core = replace(core, stopping=stopping.asked(core, inputs))
             if core.session.state not in TREATING:
                 return core
-            return replace(core, session=ended(core.session, SessionState.STOPPED, f"stopped by {who}"))
+            return replace(core, session=ended(core.session, Happening.STOP, f"stopped by {who}"))
         case _:
             return _reset(core, command, inputs, journal)
 
@@ -169,4 +170,4 @@ def _unlocked(core: Core, journal: Journal) -> Core:
     cause = core.lockout.cause if core.lockout is not None else ""
     journal.add(EventKind.LOCKOUT_CLEARED, f"lockout by {cause} cleared", cause=cause)
     locked = core.session.state is SessionState.LOCKED
-    return replace(core, lockout=None, session=moved(core.session, SessionState.IDLE) if locked else core.session)
+    return replace(core, lockout=None, session=moved(core.session, Happening.RESET) if locked else core.session)

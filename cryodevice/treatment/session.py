@@ -1,6 +1,6 @@
 """The session machine: from idle through the steps and back. It says what a treatment wants; permits are not its.
 
-Pure. Every change of state is in ``ALLOWED``; ``moved`` refuses any other.
+Pure. Every change of state is in ``session_table``; ``moved`` knows no other.
 """
 
 import math
@@ -13,10 +13,11 @@ from cryodevice.safety.limits import CYCLE_SKIN_DEGC, Zone
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Verdict
-from cryodevice.treatment.program import SHORTEST_REWARM_S, Step, Treatment, goes_on
+from cryodevice.treatment.program import Step, Treatment, goes_on, same_part
 from cryodevice.treatment.proof import Proof, Stage
+from cryodevice.treatment.session_table import IGNORED, WAYS, Happening
 
-S = SessionState
+H, S = Happening, SessionState
 LONGEST_PAUSE_S = 300.0
 """A pause, or a wait for the wand, longer than this ends the session, s (docs/architecture.md)."""
 LONGEST_LIFTED_S = 60.0
@@ -27,24 +28,6 @@ LIFTED_FOR_S = 1.0
 """Time off the skin before the next step may begin, s: as long as it takes to believe a lift (engineering default)."""
 READY_WITHIN_K = 1.0
 """The plate is at its setpoint within this, K (docs/architecture.md)."""
-
-ALLOWED: Mapping[SessionState, frozenset[SessionState]] = MappingProxyType(
-    {
-        S.IDLE: frozenset({S.READY, S.LOCKED}),
-        S.SCREENING: frozenset({S.READY, S.STOPPED, S.LOCKED}),
-        S.READY: frozenset({S.PRECOOL, S.STOPPED, S.LOCKED}),
-        S.PRECOOL: frozenset({S.LIFTED, S.PAUSED, S.STOPPED, S.LOCKED}),
-        S.LIFTED: frozenset({S.APPLYING, S.PAUSED, S.STOPPED, S.LOCKED}),
-        S.APPLYING: frozenset({S.LIFTED, S.REWARMING, S.PAUSED, S.STOPPED, S.LOCKED}),
-        S.REWARMING: frozenset({S.PRECOOL, S.COMPLETE, S.STOPPED, S.LOCKED}),
-        S.PAUSED: frozenset({S.PRECOOL, S.APPLYING, S.STOPPED, S.LOCKED}),
-        S.COMPLETE: frozenset({S.READY, S.LOCKED}),
-        S.STOPPED: frozenset({S.READY, S.LOCKED}),
-        S.LOCKED: frozenset({S.IDLE}),
-    }
-)
-"""From each state, the states that may follow. A lockout is left only through a person's reset, to idle."""
-
 
 _UNPROVEN = Proof()
 
@@ -65,6 +48,7 @@ class Session:
         untouched_s: Time the plate has been held cold and driven without a contact seen; pauses do not begin it anew.
         resume: While paused, the state it came from.
         proof: The lease proof of this session.
+        left_out: The present step is one that was left out, so its contact has not been.
         ended_why: Why it ended; empty while it runs and after it completed.
     """
 
@@ -79,6 +63,7 @@ class Session:
     untouched_s: float = 0.0
     resume: SessionState = S.PRECOOL
     proof: Proof = _UNPROVEN
+    left_out: bool = False
     ended_why: str = ""
 
     @property
@@ -128,27 +113,28 @@ class Seen:
     next_skin_degc: float = math.nan
 
 
-def moved(session: Session, state: SessionState, **changes: object) -> Session:
-    """The session in another state, its waiting time begun anew.
+def moved(session: Session, happening: Happening, **changes: object) -> Session:
+    """The session where this leads, its waiting time begun anew.
 
     Raises:
-        ValueError: The change is not in ``ALLOWED`` (a programming error).
+        ValueError: It is ignored in this state (a programming error).
     """
-    if state not in ALLOWED[session.state]:
-        raise ValueError(f"no way from {session.state} to {state}")
-    return replace(session, state=state, waiting_s=0.0, **changes)  # type: ignore[arg-type]  # fields by name
+    to = WAYS.get((session.state, happening))
+    if to is None:
+        raise ValueError(f"{happening.name} in {session.state}: {IGNORED[session.state, happening]}")
+    return replace(session, state=to, waiting_s=0.0, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def begun(session: Session, session_id: str, treatment: Treatment) -> Session:
     """A new session in place of an ended one, waiting for its proof."""
-    return moved(replace(Session(), state=session.state), S.READY, session_id=session_id, treatment=treatment)
+    return moved(replace(Session(), state=session.state), Happening.START, session_id=session_id, treatment=treatment)
 
 
-def ended(session: Session, state: SessionState, why: str) -> Session:
-    """The session stopped or locked; a session that had already ended keeps its reason."""
-    if session.state is state or state not in ALLOWED[session.state]:
+def ended(session: Session, happening: Happening, why: str) -> Session:
+    """The session stopped or locked, where that means something; one that had already ended keeps its reason."""
+    if (session.state, happening) in IGNORED:
         return session
-    return moved(session, state, ended_why=why if session.state in TREATING else session.ended_why)
+    return moved(session, happening, ended_why=why if session.state in TREATING else session.ended_why)
 
 
 def progressed(session: Session, seen: Seen) -> Session:
@@ -166,39 +152,41 @@ def obeyed(session: Session, verdict: Verdict, *, touching: bool) -> Session:
     strongest = verdict.strongest
     action = strongest.action if strongest is not None else Action.WARN
     if strongest is not None and action is Action.LOCKOUT:
-        return ended(session, S.LOCKED, strongest.id)
+        return ended(session, H.LOCKOUT, strongest.id)
     if strongest is not None and action is Action.STOP and session.state in TREATING:
-        return ended(session, S.STOPPED, strongest.id)
+        return ended(session, H.STOP, strongest.id)
     if session.state is S.READY and session.proof.stage is Stage.PASSED and verdict.permit and not verdict.pending:
-        return moved(session, S.PRECOOL)
+        return moved(session, H.PROVEN)
     if session.state in COOLING and not verdict.permit:
-        return moved(session, S.PAUSED, resume=session.state)
+        return moved(session, H.HOLD, resume=session.state)
     if session.state is S.PAUSED and verdict.permit:
-        resume = S.APPLYING if touching and session.resume is not S.PRECOOL else S.PRECOOL
-        return moved(session, resume)
+        on_skin = touching and session.resume is not S.PRECOOL
+        return moved(session, H.RELEASED_ON_SKIN if on_skin else H.RELEASED)
     return session
 
 
 def _waited(session: Session, seen: Seen) -> Session:
     waiting = session.waiting_s + seen.dt_s
     if waiting > LONGEST_PAUSE_S:
-        return ended(session, S.STOPPED, "waited_too_long")
+        return ended(session, H.TOO_LONG, "waited_too_long")
     return replace(session, waiting_s=waiting)
 
 
 def _precooled(session: Session, seen: Seen) -> Session:
     step = session.current
     if step is not None and abs(seen.plate_degc - step.plate_degc) <= READY_WITHIN_K:
-        return moved(session, S.LIFTED)  # a plate still colder from the step before is no more ready than a warm one
+        return moved(
+            session, H.PLATE_READY
+        )  # a plate still colder from the step before is no more ready than a warm one
     return _waited(session, seen)
 
 
 def _lifted(session: Session, seen: Seen) -> Session:
     if seen.touching:
-        return moved(session, S.APPLYING, untouched_s=0.0)
+        return moved(session, H.TOUCHED, untouched_s=0.0)
     untouched = session.untouched_s + seen.dt_s
     if untouched > LONGEST_LIFTED_S:
-        return ended(session, S.STOPPED, "waited_too_long")
+        return ended(session, H.TOO_LONG, "waited_too_long")
     return replace(session, untouched_s=untouched)
 
 
@@ -206,9 +194,9 @@ def _applied(session: Session, seen: Seen) -> Session:
     step = session.current
     contact = session.contact_s + seen.dt_s
     if step is None or contact >= step.hold_s:
-        return moved(session, S.REWARMING, contact_s=contact, rewarm_s=0.0)
+        return moved(session, H.CONTACT_DONE, contact_s=contact, rewarm_s=0.0)
     if not seen.touching:
-        return moved(session, S.LIFTED)
+        return moved(session, H.LIFTED_OFF)
     return replace(session, contact_s=contact)
 
 
@@ -220,14 +208,27 @@ def _rewarmed(session: Session, seen: Seen) -> Session:
     if step is None or rewarm < max(step.rewarm_s, LIFTED_FOR_S):
         return replace(session, rewarm_s=rewarm)
     if following is None:
-        return moved(session, S.COMPLETE)
-    one_contact = goes_on(step, following)
+        return moved(session, H.LAST)
+    one_contact = goes_on(step, following) and not session.left_out
     if one_contact or seen.next_skin_degc >= CYCLE_SKIN_DEGC:
         touched_s = session.touched_s if one_contact else 0.0
-        return moved(session, S.PRECOOL, step=session.step + 1, contact_s=0.0, touched_s=touched_s, rewarm_s=0.0)
-    if rewarm > 2.0 * max(step.rewarm_s, SHORTEST_REWARM_S):
-        return ended(session, S.STOPPED, "not_rewarmed")
+        return moved(
+            session, H.NEXT, step=session.step + 1, contact_s=0.0, touched_s=touched_s, rewarm_s=0.0, left_out=False
+        )
+    if rewarm > step.longest_rewarm_s:
+        return _left_out(session)
     return replace(session, rewarm_s=rewarm)
+
+
+def _left_out(session: Session) -> Session:
+    """The session without what is left of the step that cannot begin; the one after it waits for its own zone."""
+    steps = session.treatment.steps if session.treatment is not None else ()
+    last = session.step + 1
+    while last + 1 < len(steps) and same_part(steps[last], steps[last + 1]):
+        last += 1
+    if last + 1 >= len(steps):
+        return ended(session, H.NOT_REWARMED, "not_rewarmed")
+    return moved(session, H.LEFT_OUT, step=last, rewarm_s=0.0, left_out=True)
 
 
 _PROGRESS: Mapping[SessionState, Callable[[Session, Seen], Session]] = MappingProxyType(

@@ -9,7 +9,7 @@ from cryodevice.safety.interlocks import TABLE, Dwell, Interlock
 from cryodevice.safety.limits import ENVELOPE, Bound, Zone, limits
 from cryodevice.safety.phases import ALWAYS, COOLING, DRIVE_OFF, TREATING, SessionState
 from cryodevice.safety.verdict import Action
-from cryodevice.treatment.session import ALLOWED
+from cryodevice.treatment.session_table import ALLOWED
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

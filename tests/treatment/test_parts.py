@@ -17,7 +17,8 @@ from cryodevice.treatment import proof as proofs
 from cryodevice.treatment import session as sessions
 from cryodevice.treatment.program import MOST_STEPS, Step, Treatment, objections
 from cryodevice.treatment.proof import Proof, Stage
-from cryodevice.treatment.session import ALLOWED, Seen, Session
+from cryodevice.treatment.session import Seen, Session
+from cryodevice.treatment.session_table import ALLOWED, IGNORED, WAYS, Happening
 from cryodevice.wire.codes import Flag, Mode
 from tests.safety.samples import identity, status
 
@@ -70,20 +71,26 @@ def at(state: SessionState, **changes) -> Session:
 
 
 @pytest.mark.parametrize("state", SessionState)
-@pytest.mark.parametrize("to", SessionState)
-def test_every_change_of_state_is_decided(state, to):
-    if to in ALLOWED[state]:
-        assert sessions.moved(at(state), to).state is to
+@pytest.mark.parametrize("happening", Happening)
+def test_every_pair_is_decided_once_and_only_the_table_moves(state, happening):
+    pair = (state, happening)
+    assert (pair in WAYS) is not (pair in IGNORED)
+    if pair in WAYS:
+        assert sessions.moved(at(state), happening).state is WAYS[pair]
+        assert WAYS[pair] in ALLOWED[state] or happening is Happening.LEFT_OUT
     else:
-        with pytest.raises(ValueError, match="no way from"):
-            sessions.moved(at(state), to)
+        assert IGNORED[pair]
+        with pytest.raises(ValueError, match=happening.name):
+            sessions.moved(at(state), happening)
+        assert sessions.ended(at(state), happening, "why") == at(state)
 
 
 @pytest.mark.parametrize("state", SessionState)
 def test_stop_and_lock_are_one_step_from_everywhere_they_mean_something(state):
-    stopped = sessions.ended(at(state), S.STOPPED, "why")
-    assert stopped.state is (S.STOPPED if state in TREATING or state is S.SCREENING else state)
-    locked = sessions.ended(at(state), S.LOCKED, "why")
+    for happening in (Happening.STOP, Happening.LINK_LOST):
+        stopped = sessions.ended(at(state), happening, "why")
+        assert stopped.state is (S.STOPPED if state in TREATING or state is S.SCREENING else state)
+    locked = sessions.ended(at(state), Happening.LOCKOUT, "why")
     assert locked.state is S.LOCKED
     assert locked.ended_why == ("why" if state in TREATING else "")
 
@@ -157,6 +164,22 @@ def test_the_next_cold_phase_waits_until_the_zone_has_rewarmed_and_not_for_ever(
         over = sessions.progressed(waiting, seen(0.1, next_skin=below))
         assert (over.state, over.ended_why) == (S.STOPPED, "not_rewarmed")
     assert sessions.progressed(session, seen(1.0, next_skin=CYCLE_SKIN_DEGC)).state is S.PRECOOL
+
+
+def test_a_step_that_cannot_go_on_is_left_out_whole_and_the_next_one_has_its_own_gate():
+    cold = Step(Zone.FOREHEAD, 8.0, 5.0, 40.0, give_up_s=80.0, part=1)
+    mild = Step(Zone.FOREHEAD, 20.0, 5.0, 5.0, part=2)
+    session = at(S.REWARMING, treatment=Treatment("t", (cold, cold, replace(cold, rewarm_s=5.0), mild)), touched_s=6.0)
+    waiting = sessions.progressed(replace(session, rewarm_s=79.9), seen(0.1, next_skin=14.9))
+    assert (waiting.state, waiting.step) == (S.REWARMING, 0)
+    session = sessions.progressed(waiting, seen(0.1, next_skin=14.9))
+    assert (session.state, session.step, session.following) == (S.REWARMING, 2, mild)
+    cold_still = sessions.progressed(session, seen(6.0, next_skin=14.9))
+    assert (cold_still.state, cold_still.step) == (S.REWARMING, 2), "what was left out is no contact to go on from"
+    warm = sessions.progressed(cold_still, seen(0.1, next_skin=15.0))
+    assert (warm.state, warm.step, warm.touched_s, warm.left_out) == (S.PRECOOL, 3, 0.0, False)
+    over = sessions.progressed(cold_still, seen(80.0, next_skin=14.9))
+    assert (over.state, over.ended_why) == (S.STOPPED, "not_rewarmed")
 
 
 def test_a_pause_in_one_contact_waits_for_no_rewarming():
