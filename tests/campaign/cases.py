@@ -63,9 +63,9 @@ def case(seed: int, seconds: float, family: Family = FAMILIES["drawn"]) -> Case:
             lets_go_each_s=1e9,
             early_s=0.0,
             stays_on=False,
-            glides=steps[0].glide,
             stops_at_s=None,
             estop_at_s=None,
+            obedient=True,
         )
     ambient = rng.uniform(18.0, 30.0)
     scenario = Scenario(

@@ -1,7 +1,7 @@
 """Seeds of the whole daemon and its wand in virtual time, on all cores: ``python -m tests.campaign.seeds``.
 
 Each seed of a family is a person, a treatment, a hand and faults, judged on the truth. Resumable: a seed that has been run
-by the same program is not run again. ``--replay SEED`` tells the story of one. Writes docs/evidence/campaign.md.
+by the same program is not run again. ``--replay SEED`` tells the story of one; ``--page`` writes docs/evidence/campaign.md.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -149,18 +149,37 @@ def kept_at(family: Family, seconds: float) -> Path:
     return RESULTS / f"seeds-{program()}-{family.name}-{seconds:g}.jsonl"
 
 
+def _whole(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is too small; it may be {least} and up")
+        return value
+
+    return number
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 1.0 <= value <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text} is no length of a case; it may be 1 to 3600 s")
+    return value
+
+
 def main() -> int:
     """Run what is asked for; 1 if anything was violated that is promised."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign.seeds", description=__doc__)
     parser.add_argument(
         "--family", choices=(*FAMILIES, "all"), default="drawn", help="which kind of case (default: drawn)"
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="how many (default: the family's own number)")
-    parser.add_argument("--from", type=int, default=0, metavar="N", dest="first", help="the first seed (default: 0)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="of each seed (default: the family's own)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes at once (default: one a core)")
-    parser.add_argument("--replay", type=int, metavar="SEED", help="tell the story of one seed")
-    parser.add_argument("--no-page", action="store_true", help="do not write docs/evidence/campaign.md")
+    parser.add_argument("--seeds", type=_whole(1), metavar="N", help="how many (default: the family's own number)")
+    parser.add_argument(
+        "--from", type=_whole(0), default=0, metavar="N", dest="first", help="the first seed (default: 0)"
+    )
+    parser.add_argument("--seconds", type=_seconds, metavar="S", help="of each seed (default: the family's own)")
+    parser.add_argument("--jobs", type=_whole(1), metavar="N", help="processes at once (default: one a core)")
+    parser.add_argument("--replay", type=_whole(0), metavar="SEED", help="tell the story of one seed")
+    parser.add_argument("--page", action="store_true", help="write docs/evidence/campaign.md from all that is kept")
     options = parser.parse_args()
     chosen = tuple(FAMILIES.values()) if options.family == "all" else (FAMILIES[options.family],)
     if options.replay is not None:
@@ -173,7 +192,7 @@ def main() -> int:
         seconds = options.seconds or family.seconds
         if have := kept(kept_at(family, seconds)):
             found[family] = seeds_page.Run(family, seconds, [have[seed] for seed in sorted(have)])
-    if not options.no_page:
+    if options.page:
         seeds_page.DOCUMENT.write_text(seeds_page.page(list(found.values())))
     for family in chosen:
         say(seeds_page.summary(found[family]))

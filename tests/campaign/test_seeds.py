@@ -105,6 +105,15 @@ def test_results_are_kept_and_a_torn_line_is_run_again(tmp_path):
     assert "python -m tests.campaign.seeds --replay 2 --seconds 1" in page
 
 
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--from", "-1"], ["--replay", "-1"], ["--seconds", "nan"]])
+def test_a_number_that_makes_no_campaign_is_refused(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["seeds", *arguments])
+    with pytest.raises(SystemExit) as left:
+        seeds.main()
+    assert left.value.code == 2
+    assert "it may be" in capsys.readouterr().err
+
+
 def test_a_family_is_what_it_says():
     single = {cases.case(number, 60.0, FAMILIES["single"]).faults[0].name for number in range(len(NAMES))}
     assert single == set(NAMES)
