@@ -93,7 +93,10 @@ class Family:
 
 
 def _pairs() -> tuple[tuple[str, str], ...]:
-    return tuple(pair for pair in itertools.combinations(NAMES, 2) if not left_out(*pair))
+    """In an order of chance, so that a part of them is of all kinds."""
+    pairs = [pair for pair in itertools.combinations(NAMES, 2) if not left_out(*pair)]
+    random.Random("pairs").shuffle(pairs)  # noqa: S311
+    return tuple(pairs)
 
 
 def left_out(first: str, second: str) -> str:
