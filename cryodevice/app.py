@@ -150,6 +150,8 @@ async def assemble(settings: Settings) -> Daemon:
             allow_simulated=settings.device.allow_simulated,
             lease_ms=settings.control.lease_ms,
             monitor_only=settings.control.monitoring_only,
+            serial_number=settings.device.serial_number,
+            oldest_firmware=settings.device.firmware_from,
         ),
         ledger=ledger,
         clock=clock,

@@ -12,12 +12,12 @@ from cryodevice.errors import DeviceError, LinkTimeoutError
 from cryodevice.quantities import Seconds
 from cryodevice.safety.readings import Reading
 from cryodevice.treatment.link import Link, answered, connected, missed
-from cryodevice.treatment.proof import PROOF_LEASE_MS, Proof, Stage, armed, since_ms, watched
+from cryodevice.treatment.proof import FAN_TRIES, PROOF_LEASE_MS, Proof, Stage, armed, since_ms, watched
 from cryodevice.wire.blocks import Identity, Order
 from cryodevice.wire.codes import Flag, Mode
 
-ATTEMPTS = 3
-"""A proof that lost sight of the wand for too long begins again this often (engineering default)."""
+ATTEMPTS = FAN_TRIES
+"""A proof that lost sight of the wand for too long, or has not seen its fan turn, begins again this often."""
 LOOK_EVERY_S = 0.02
 """One firmware tick: the end of the lease is then known as well as it can be."""
 REPLY_S = Seconds(0.2)
@@ -73,8 +73,9 @@ class LeaseProof:
         outcome = Outcome(why="the wand was out of sight too long, each time: the line is too slow or loses replies")
         link = connected(self.identity, self.token)
         try:
+            proof = Proof()
             for _ in range(ATTEMPTS):
-                link, proof = await self._attempt(link, outcome)
+                link, proof = await self._attempt(link, proof, outcome)
                 if proof.stage in (Stage.PASSED, Stage.FAILED):
                     outcome.why = proof.why
                     break
@@ -82,15 +83,15 @@ class LeaseProof:
             outcome.shown_safe = await self.wand.make_safe(self.token, self.identity.boot_id, link.order_sequence + 1)
         return outcome
 
-    async def _attempt(self, link: Link, outcome: Outcome) -> tuple[Link, Proof]:
+    async def _attempt(self, link: Link, begun: Proof, outcome: Outcome) -> tuple[Link, Proof]:
         link = await self._order(link, Mode.OFF, 0)
         if not link.claimed:
             raise DeviceError("the wand accepted our stop and did not take our session token")
         echoed_ms = self.reading.status.uptime_ms
         link = await self._order(link, Mode.OFF, PROOF_LEASE_MS)
         if link.unanswered:
-            return link, Proof()
-        proof = armed(Proof(), self.reading, echoed_ms, self.off_current_ma)
+            return link, begun
+        proof = armed(begun, self.reading, echoed_ms, self.off_current_ma)
         give_up_s = asyncio.get_running_loop().time() + WATCH_S
         while proof.stage is Stage.WATCH and asyncio.get_running_loop().time() < give_up_s:
             outcome.live_ms = proof.live_ms

@@ -46,7 +46,15 @@ async def identity(case: Case) -> Result:
         return fail(f"{said}, without {names}", "it can only be watched, never driven", **evidence)
     if wand.applicator != Applicator.PLATE:
         return warn(f"{said}: {acceptable(wand)}", "nothing: it is watched", **evidence)
+    if why := _unfit(case, wand):
+        return fail(
+            f"{said}: {why}", "connect the right wand, or put the settings right: it is only watched", **evidence
+        )
     return ok(said, **evidence)
+
+
+def _unfit(case: Case, wand: Identity) -> str:
+    return acceptable(wand, case.settings.device.serial_number, case.settings.device.firmware_from)
 
 
 async def _nobody(case: Case) -> Result:
@@ -141,7 +149,7 @@ def tripped_by(code: int) -> str:
 async def lease_proof(case: Case) -> Result:
     """Does the wand let go by itself? At zero power; the daemon does the same before each session."""
     wand, line, reading = _known(case), case.wand, case.reading
-    why = acceptable(wand)
+    why = _unfit(case, wand)
     if case.settings.control.monitoring_only:
         why = "control.rate_hz is below 10 Hz: the wand is watched and never ordered"
     if why or line is None or reading is None:

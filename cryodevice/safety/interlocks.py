@@ -116,7 +116,7 @@ TABLE: tuple[Interlock, ...] = (
               "this is a simulated wand: connect a real one, or set device.allow_simulated = true", _D,
               needs_reading=False),
     Interlock("lease_proof", "H05", ALWAYS, "proven", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.SERVICE,
-              "the wand did not let go by itself in the proof: have it serviced", "architecture 5", needs_reading=False),
+              "the wand failed its proof before the session: have it serviced", "architecture 5", needs_reading=False),
     Interlock("boot_id", "H05", ALWAYS, "boot_same", _TRUE, "", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
               "the wand restarted: check its supply, then start a new session", "architecture 5"),
     Interlock("sequence_stopped", "H06", ALWAYS, "sequence_age_s", _between(0.0, 0.045), "s", Dwell.IMMEDIATE,

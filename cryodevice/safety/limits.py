@@ -239,6 +239,7 @@ def intersect(in_force: Limits, identity: Identity) -> Limits:
         plate_warn_degc=min(in_force.plate_warn_degc, ceiling - 1.0),
         sink_trip_degc=sink,
         sink_warn_degc=min(in_force.sink_warn_degc, sink - 1.0),
+        session_contact_s=min(in_force.session_contact_s, float(identity.cooling_max_s)),
     )
 
 

@@ -15,7 +15,7 @@ from cryodevice.errors import SettingsError
 from cryodevice.safety.limits import ENVELOPE, Limits
 
 
-def _range(default: float, low: float, high: float, unit: str, what: str) -> Any:
+def _range(default: float | None, low: float, high: float, unit: str, what: str) -> Any:
     return Field(default=default, ge=low, le=high, description=what, json_schema_extra={"unit": unit})
 
 
@@ -44,6 +44,18 @@ class DeviceSettings(Section):
 
     id: str = _text("wand-1", "name of the wand in topics and paths", r"^[a-z0-9][a-z0-9_-]{0,62}$")
     allow_simulated: bool = Field(default=False, description="whether a simulated wand may be driven")
+    serial_number: int | None = _range(None, 0, 0xFFFF_FFFF, "", "serial number of the one wand that may be driven")
+    oldest_firmware: str | None = _text(
+        None, "oldest firmware that may be driven, as in 1.2.0", r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,5}$"
+    )
+
+    @property
+    def firmware_from(self) -> tuple[int, int, int] | None:
+        """``oldest_firmware`` as major, minor, patch."""
+        if self.oldest_firmware is None:
+            return None
+        major, minor, patch = (int(part) for part in self.oldest_firmware.split("."))
+        return major, minor, patch
 
 
 class LinkSettings(Section):

@@ -96,7 +96,7 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
 def _taken_in(core: Core, news: LineNews, config: Config, journal: Journal) -> Core:
     match news:
         case Connected(identity, token):
-            why = evidence.acceptable(identity)
+            why = evidence.acceptable(identity, config.serial_number, config.oldest_firmware)
             limits = config.limits
             if not why:
                 try:
@@ -245,7 +245,7 @@ def _judged(core: Core, inputs: Inputs, config: Config) -> Core:
         now_s=inputs.now_s,
         reading_fresh=evidence.fresh(core, inputs.now_s),
     )
-    return replace(core, verdict=verdict)
+    return replace(core, verdict=evidence.told(core, verdict))
 
 
 def _latched(core: Core, journal: Journal) -> Core:

@@ -32,6 +32,8 @@ class Config:
         lease_ms: Lease of a cooling order, ms.
         monitor_only: The control rate is too low for cooling: the wand is read, never ordered.
         table: The interlocks in force.
+        serial_number: Of the one wand that may be driven; None for any.
+        oldest_firmware: Major, minor, patch of the oldest firmware that may be driven; None for any.
     """
 
     limits: Limits
@@ -39,6 +41,8 @@ class Config:
     lease_ms: int = 500
     monitor_only: bool = False
     table: tuple[Interlock, ...] = TABLE
+    serial_number: int | None = None
+    oldest_firmware: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

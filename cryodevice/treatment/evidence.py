@@ -1,6 +1,7 @@
 """Turns what the controller remembers and is told into facts for the interlocks. Pure; judges nothing itself."""
 
 import math
+from collections.abc import Iterator
 
 from cryodevice.quantities import Channel
 from cryodevice.safety import plate_watch
@@ -8,8 +9,11 @@ from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.exposure import DAY_S
 from cryodevice.safety.facts import NO, YES, Facts, yes
 from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
-from cryodevice.safety.verdict import Finding
+from cryodevice.safety.replacing import replace
+from cryodevice.safety.verdict import Finding, Verdict
 from cryodevice.treatment.core import Config, Core, Inputs
+from cryodevice.treatment.program import WARMEST_PLATE_DEGC
+from cryodevice.treatment.proof import PROOF_LEASE_MS
 from cryodevice.wire.blocks import Identity, Status
 from cryodevice.wire.codes import REQUIRED_TO_COOL, Applicator, Capability, Flag, Trip
 from cryodevice.wire.registers import WIRE_MAGIC, WIRE_VERSION
@@ -44,15 +48,39 @@ def skin_degc(core: Core, now_s: float) -> float:
     return min(estimate, seen) if math.isfinite(seen) else estimate
 
 
-def acceptable(identity: Identity) -> str:
-    """Why a wand of this identity cannot be driven by this version; empty when nothing speaks against it."""
+def acceptable(
+    identity: Identity, serial_number: int | None = None, oldest_firmware: tuple[int, int, int] | None = None
+) -> str:
+    """Why a wand of this identity cannot be driven from here; empty when nothing speaks against it.
+
+    Args:
+        identity: Who answered.
+        serial_number: Of the one wand that may be driven; None for any.
+        oldest_firmware: Major, minor, patch of the oldest firmware that may be driven; None for any.
+    """
+    return next(_against(identity, serial_number, oldest_firmware), "")
+
+
+def _against(
+    identity: Identity, serial_number: int | None, oldest_firmware: tuple[int, int, int] | None
+) -> Iterator[str]:
+    major, minor = identity.wire_version >> 8, identity.wire_version & 0xFF
     if identity.magic != WIRE_MAGIC:
-        return f"not a wand: magic {identity.magic:#06x}"
-    if identity.wire_version >> 8 != WIRE_VERSION >> 8:
-        return f"wire version {identity.wire_version >> 8}.{identity.wire_version & 0xFF} is not 1.x"
+        yield f"not a wand: magic {identity.magic:#06x}"
+    if major != WIRE_VERSION >> 8:
+        yield f"wire version {major}.{minor} is not 1.x"
     if identity.applicator != Applicator.PLATE:
-        return "only plate applicators are driven; this one is monitored"
-    return ""
+        yield "only plate applicators are driven; this one is monitored"
+    if identity.lease_max_ms < PROOF_LEASE_MS:
+        yield f"its longest lease is {identity.lease_max_ms} ms, and the proof needs {PROOF_LEASE_MS}"
+    if not identity.setpoint_max_degc >= WARMEST_PLATE_DEGC:
+        yield f"it accepts setpoints up to {identity.setpoint_max_degc:g} degC, and steps go to {WARMEST_PLATE_DEGC:g}"
+    if serial_number is not None and identity.serial_number != serial_number:
+        yield f"this is wand {identity.serial_number}, and device.serial_number is {serial_number}"
+    firmware = (identity.firmware_version >> 8, identity.firmware_version & 0xFF, identity.firmware_patch)
+    if oldest_firmware is not None and firmware < oldest_firmware:
+        oldest = ".".join(str(part) for part in oldest_firmware)
+        yield f"its firmware is {identity.firmware}, and device.oldest_firmware is {oldest}"
 
 
 def _ours_and_off(core: Core, status: Status) -> bool:
@@ -89,6 +117,18 @@ def explained(core: Core, finding: Finding) -> str:
     trip = Trip(status.trip_code).name.replace("_", " ").lower() if status.trip_code in set(Trip) else "unknown"
     faults = ", ".join(fault.name.replace("_", " ").lower() for fault in status.faults if fault.name is not None)
     return f"{finding.hint}; its cause: {trip}" + (f"; faults shown: {faults}" if faults else "")
+
+
+def told(core: Core, verdict: Verdict) -> Verdict:
+    """The verdict, whose findings about the wand itself say what is the matter with this one."""
+    whys = {"identity": core.link.rejected, "lease_proof": core.unproven}
+    if not any(whys.get(finding.id) for finding in verdict.active):
+        return verdict
+    active = tuple(
+        replace(finding, hint=f"{finding.hint}: {why}") if (why := whys.get(finding.id)) else finding
+        for finding in verdict.active
+    )
+    return replace(verdict, active=active)
 
 
 def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:

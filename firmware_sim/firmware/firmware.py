@@ -267,7 +267,7 @@ class GoodFirmware:
         live = Live(
             self.state,
             self.lease.live(self.now_ms),
-            self._board.relay_closed,
+            self._board.relay_conducts,
             self.lease.remaining_ms(self.now_ms),
             self.completed.uptime_ms,
             self.bad_frames,

@@ -152,7 +152,7 @@ class Plant:
             plate_w = flux_w_m2 * PLATE_AREA_M2 + self._water_w
             sink_w = sink_loss = 0.0
             if not faults.quiet:
-                plate_w += faults.plate_heat_w + (faults.heater_w if self._conducts() else 0.0)
+                plate_w += faults.plate_heat_w + (faults.heater_w if self.relay_conducts else 0.0)
                 sink_w, sink_loss = faults.sink_heat_w, min(max(faults.sink_loss, 0.0), 1.0)
             applicator.advance(
                 DT_S,
@@ -207,7 +207,7 @@ class Plant:
             ambient_degc=self.ambient_degc,
             humidity_pct=self.humidity_pct,
             drive_a=sign * current,
-            drive_v=sign * self._applicator.voltage(current) if self._conducts() else 0.0,
+            drive_v=sign * self._applicator.voltage(current) if self.relay_conducts else 0.0,
             fan_rpm=self._applicator.fan_rpm,
             rated_rpm=RATED_RPM,
             contact=self.contact,
@@ -252,7 +252,9 @@ class Plant:
         """Current through the thermoelectric now, A, + cools; cheaper to ask for than ``truth``."""
         return self._current()
 
-    def _conducts(self) -> bool:
+    @property
+    def relay_conducts(self) -> bool:
+        """Whether the relay is really closed, told so or not: what its second pair of contacts shows."""
         faults = self.disturbances
         return faults.relay_welded or (self.relay_closed and not faults.relay_dead)
 
@@ -270,7 +272,7 @@ class Plant:
         asked = min(max(self.drive_a, -limit), limit)
         if faults.quiet:
             return asked
-        if not self._conducts():
+        if not self.relay_conducts:
             return None
         asked = asked * (1.0 - faults.drive_loss) if faults.drive_stuck_a is None else faults.drive_stuck_a
         return -asked if faults.drive_reversed else asked

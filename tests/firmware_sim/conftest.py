@@ -47,6 +47,10 @@ class Board:
     shown: Samples = AT_REST
     current_ma: int | None = None
 
+    @property
+    def relay_conducts(self) -> bool:
+        return self.relay_closed
+
     def show(self, **values: Any) -> None:
         self.shown = dataclasses.replace(self.shown, **values)
 

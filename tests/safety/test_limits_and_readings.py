@@ -141,3 +141,10 @@ def test_the_worst_case_only_gets_colder(value, age, more):
 def test_what_was_never_good_has_no_worst_case():
     assert math.isnan(worst_case(Missing(), T0))
     assert math.isnan(worst_case(Invalid("short", T0), T0))
+
+
+def test_a_wand_that_cools_for_less_than_a_session_shortens_the_session():
+    assert intersect(limits(), identity(cooling_max_s=900)).session_contact_s == 720.0
+    assert intersect(limits(), identity(cooling_max_s=300)).session_contact_s == 300.0
+    with pytest.raises(QuantityError, match="session_contact_s"):
+        intersect(limits(), identity(cooling_max_s=9))

@@ -223,8 +223,52 @@ def test_without_a_treatment_there_is_no_step_and_the_strictest_zone():
 LIVE = Flag.LEASE_LIVE | Flag.RELAY_CLOSED
 
 
-def proof_reading(after_ms: int, flags: Flag, *, start_ms: int = 10_000, drive_ma: int | None = 0):
-    return read(status(uptime_ms=(start_ms + after_ms) % U32, flags=flags, drive_ma=drive_ma), Seconds(1.0))
+def proof_reading(after_ms: int, flags: Flag, *, start_ms: int = 10_000, drive_ma: int | None = 0, **changes):
+    seen = {"uptime_ms": (start_ms + after_ms) % U32, "flags": flags, "drive_ma": drive_ma, **changes}
+    return read(status(**seen), Seconds(1.0))
+
+
+def proven(begun: Proof | None = None, **changes) -> Proof:
+    """One whole lease of the proof, each reading with these changes."""
+    proof = begun or Proof()
+    for after, flags in ((20, LIVE), (450, LIVE), (500, Flag(0))):
+        reading = read(status(uptime_ms=10_000 + after, flags=flags, **changes), Seconds(1.0))
+        step = proofs.watched(proof, reading, 200.0) if after > 20 else proofs.armed(proof, reading, 10_000, 200.0)
+        proof = step
+    return proof
+
+
+def test_the_fan_must_turn_within_as_many_leases_as_it_may_stand_still_while_driven():
+    assert proven().stage is Stage.PASSED
+    proof = Proof()
+    for tries in range(1, proofs.FAN_TRIES):
+        proof = proven(proof, fan_rpm=299)
+        assert (proof.stage, proof.tries, proof.fan_seen) == (Stage.ARM, tries, False)
+    assert proven(proof, fan_rpm=300).stage is Stage.PASSED, "at the last it turns"
+    assert proven(proof, fan_rpm=None).stage is Stage.FAILED
+    failed = proven(proof, fan_rpm=299)
+    assert (failed.stage, failed.why) == (Stage.FAILED, "the fan did not turn within 2 s of a live lease")
+
+
+def test_a_fan_that_was_seen_is_remembered_over_a_lost_end():
+    proof = proofs.armed(Proof(tries=1), proof_reading(20, LIVE), 10_000, 200.0)
+    lost = proofs.watched(proof, proof_reading(500, Flag(0)), 200.0)
+    assert (lost.stage, lost.fan_seen, lost.tries) == (Stage.ARM, True, 1)
+    assert proven(lost, fan_rpm=299).stage is Stage.PASSED
+
+
+@pytest.mark.parametrize(("apart_k", "stage"), [(1.0, Stage.PASSED), (1.01, Stage.FAILED), (-1.01, Stage.FAILED)])
+def test_the_plate_channels_must_agree_at_rest(apart_k, stage):
+    proof = proven(plate_a_degc=20.0, plate_b_degc=round(20.0 + apart_k, 2))
+    assert proof.stage is stage
+    assert ("plate channels are 1.0 K apart at rest" in proof.why) is (stage is Stage.FAILED)
+    assert proven(plate_b_degc=None).stage is Stage.FAILED, "a channel that is not there agrees with nothing"
+
+
+def test_one_odd_reading_condemns_no_wand():
+    proof = proofs.armed(Proof(), proof_reading(20, LIVE), 10_000, 200.0)
+    proof = proofs.watched(proof, proof_reading(450, LIVE, plate_b_degc=29.0), 200.0)
+    assert proofs.watched(proof, proof_reading(500, Flag(0), plate_b_degc=None), 200.0).stage is Stage.PASSED
 
 
 @pytest.mark.parametrize("start_ms", [10_000, U32 - 300])
