@@ -1,5 +1,7 @@
 """Programs with cycles, lived through on plant, firmware and frames; every way taken is one of the table's."""
 
+from dataclasses import replace
+
 import pytest
 
 from cryodevice.safety.events import EventKind
@@ -7,14 +9,15 @@ from cryodevice.safety.limits import CYCLE_SKIN_DEGC, Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.settings.program_file import load_program, shipped
 from cryodevice.treatment.forecast import forecast
+from cryodevice.treatment.program import Step, Treatment
 from cryodevice.treatment.programs import Program, ProgramStep, spread
 from cryodevice.treatment.session_table import WAYS, Happening
 from tests.system.rig import Rig
 from tests.treatment.ways import followed, reached
 
 S = SessionState
-L, R = Zone.LEFT_CHEEK, Zone.RIGHT_CHEEK
-IN_TURN = Program("in turn", (ProgramStep((L, R), 10.0, 6.0, 30.0, cycles=2, glide=True),))
+L, R, F = Zone.LEFT_CHEEK, Zone.RIGHT_CHEEK, Zone.FOREHEAD
+IN_TURN = Program("in turn", (ProgramStep((L, R), 12.0, 3.0, 30.0, cycles=2, glide=True),))
 
 
 def lived(rig: Rig, within_s: float) -> dict[Zone, float]:
@@ -48,13 +51,13 @@ def test_two_zones_in_turn_each_rewarm_while_the_wand_works_the_other():
     planned = forecast(rig.treatment, rig.core.limits).zones
     for zone in (L, R):
         assert lowest[zone] >= planned[zone].lowest_skin_degc, "the forecast is below the truth"
-        assert planned[zone].contact_s + 1.0 >= rig.core.dose.of(zone).contact_s >= 12.0
+        assert planned[zone].contact_s + 1.0 >= rig.core.dose.of(zone).contact_s >= 6.0
 
 
 def test_a_zone_that_does_not_rewarm_ends_its_step_and_no_more(monkeypatch):
     monkeypatch.setattr("cryodevice.treatment.session.CYCLE_SKIN_DEGC", 60.0)
-    steps = (ProgramStep((L,), 10.0, 2.0, 30.0, cycles=3), ProgramStep((R,), 12.0, 2.0, 1.0))
-    rig = Rig(treatment=spread(Program("p", steps)))
+    cold = Step(L, 12.0, 2.0, 2.0, give_up_s=6.0, part=1)
+    rig = Rig(treatment=Treatment("p", (cold, replace(cold, zone=R), replace(cold, zone=F, part=2))))
     with followed() as taken:
         rig.start()
         rig.until_state(S.LIFTED, 40.0)
@@ -62,15 +65,14 @@ def test_a_zone_that_does_not_rewarm_ends_its_step_and_no_more(monkeypatch):
         rig.until_state(S.REWARMING, 10.0)
         rig.sim.plant.contact = False
         began = rig.now
-        rig.until(lambda: rig.core.session.left_out, 70.0)
-        assert rig.now - began == pytest.approx(60.0, abs=0.2)
-        assert rig.core.session.zone is L
+        rig.until(lambda: rig.core.session.left_out, 10.0)
+        assert rig.now - began == pytest.approx(6.0, abs=0.2)
+        assert rig.core.session.zone is R
         assert rig.last(EventKind.STEP_LEFT_OUT).evidence["step"] == 2
         monkeypatch.setattr("cryodevice.treatment.session.CYCLE_SKIN_DEGC", CYCLE_SKIN_DEGC)
-        rig.until_state(S.PRECOOL, 40.0)
-    assert rig.core.session.zone is R
+        rig.until_state(S.PRECOOL, 10.0)
+    assert rig.core.session.zone is F
     assert Happening.LEFT_OUT in {happening for _, happening, _ in taken}
-    assert not rig.driving or rig.core.leased
 
 
 @pytest.mark.campaign
