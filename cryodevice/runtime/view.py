@@ -2,6 +2,7 @@
 
 import math
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
@@ -9,13 +10,15 @@ from cryodevice.treatment.core import Core, Decision
 from cryodevice.treatment.evidence import fresh, skin_degc
 from cryodevice.wire.blocks import Order
 
+_snapshot, _session = maker(Snapshot), maker(SessionView)
+
 
 def session_view(core: Core) -> SessionView:
     """The session as a person sees it."""
     session = core.session
     step, treatment = session.current, session.treatment
     rewarming = session.state is SessionState.REWARMING and step is not None
-    return SessionView(
+    return _session(
         session_id=session.session_id,
         state=session.state,
         step=session.step + 1 if treatment is not None else 0,
@@ -37,7 +40,7 @@ def snapshot_of(
     now = core.now_s
     up = fresh(core, now) and core.link.identity is not None and not core.link_why
     zone = core.session.zone
-    return Snapshot(
+    return _snapshot(
         at_s=Seconds(now),
         wall_s=wall_s,
         link_up=up,

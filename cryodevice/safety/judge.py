@@ -1,6 +1,6 @@
 """Evaluates the interlock table on the facts of a tick. Pure; remembers only what it is handed back."""
 
-import math
+import sys
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
@@ -41,16 +41,17 @@ def judge(
     active: list[Finding] = []
     pending: list[Finding] = []
     unsafe_since: dict[str, Seconds] = {}
-    for row, low, high in _applicable(table, frozenset(states), limits, zone):
+    for row, lowest, highest in _applicable(table, frozenset(states), limits, zone):
         if row.needs_reading and not reading_fresh:
             if row.id in since_s:
                 unsafe_since[row.id] = since_s[row.id]
             continue
         value = getattr(facts, row.fact)
-        if math.isfinite(value) and low <= value <= high:
+        if lowest <= value <= highest:
             continue
         since = since_s.get(row.id, now_s)
         unsafe_since[row.id] = since
+        low, high = row.safe(limits, zone)
         finding = Finding(row.id, row.action, value, low, high, row.unit, since, row.hint, row.clear)
         (active if now_s - since >= row.dwell.value else pending).append(finding)
     permit = reading_fresh and not any(finding.action > Action.WARN for finding in active)
@@ -60,15 +61,23 @@ def judge(
 Rows = tuple[tuple[Interlock, float, float], ...]
 _MOST_PLANS = 64
 _PLANS: dict[tuple[int, frozenset[SessionState], int, Zone], tuple[tuple[Interlock, ...], Limits, Rows]] = {}
-"""Rows that apply, with their ranges: the same for many ticks. Keyed by identity, and held so that identity lasts."""
+"""Rows that apply, with the finite part of their ranges: the same for many ticks. Keyed by identity, and held so that
+identity lasts."""
+_LARGEST = sys.float_info.max
+"""An infinite value is no measurement: an open end of a range stops here."""
 
 
 def _applicable(table: tuple[Interlock, ...], states: frozenset[SessionState], limits: Limits, zone: Zone) -> Rows:
     key = (id(table), states, id(limits), zone)
     known = _PLANS.get(key)
     if known is None:
-        rows = tuple((row, *row.safe(limits, zone)) for row in table if not row.states.isdisjoint(states))
+        rows = tuple((row, *_finite(*row.safe(limits, zone))) for row in table if not row.states.isdisjoint(states))
         if len(_PLANS) >= _MOST_PLANS:
             _PLANS.clear()
         known = _PLANS[key] = (table, limits, rows)
     return known[2]
+
+
+def _finite(low: float, high: float) -> tuple[float, float]:
+    """The finite part of a closed range; an end that is not a number stays one, so nothing lies within."""
+    return max(low, -_LARGEST), min(high, _LARGEST)

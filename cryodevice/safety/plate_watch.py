@@ -7,6 +7,7 @@ own cut-outs too, for they go by the same two channels.
 import math
 from dataclasses import dataclass, field
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
@@ -52,10 +53,13 @@ class ChannelWatch:
         changed = self.changed_s if same else now_s
         away_k = value_degc - self.follower_degc
         if math.isnan(away_k):  # the first good value, or the first after one that was not, has nothing to follow
-            return ChannelWatch(value_degc, changed, value_degc, now_s)
+            return _channel(value_degc, changed, value_degc, now_s)
         most_k = FASTEST_K_S * (now_s - self.followed_s)
         follower = self.follower_degc + min(max(away_k, -most_k), most_k)
-        return ChannelWatch(value_degc, changed, follower, now_s, max(0.0, abs(value_degc - follower) - JUMP_K))
+        return _channel(value_degc, changed, follower, now_s, max(0.0, abs(value_degc - follower) - JUMP_K))
+
+
+_channel = maker(ChannelWatch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ and only a fresh one has a value that may permit anything. NaN stands for "no va
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.wire.blocks import Status
 from cryodevice.wire.codes import Fault
@@ -70,7 +72,10 @@ PLAUSIBLE: Mapping[Channel, tuple[float, float]] = MappingProxyType(
 )
 """Closed range outside which a channel's value cannot be true."""
 
-_ROWS = tuple((channel, channel.value, *PLAUSIBLE[channel]) for channel in Channel)
+_ROWS = tuple((channel, *PLAUSIBLE[channel]) for channel in Channel)
+_values_of = attrgetter(*Channel)
+_MISSING = Missing()
+_fresh = maker(Fresh)
 _PLATE_FAULTS = (  # of two, the one that stands last is named: open
     (Channel.PLATE_A, Fault.PLATE_A_SHORT, "short"),
     (Channel.PLATE_A, Fault.PLATE_A_OPEN, "open"),
@@ -81,49 +86,49 @@ _PLATE_FAULTS = (  # of two, the one that stands last is named: open
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one round trip brought back, received at ``at_s`` on the daemon's monotonic clock."""
+    """What one round trip brought back; made by ``read``.
+
+    Args:
+        status: As the wand sent it.
+        at_s: When it was received, on the daemon's monotonic clock.
+        samples: Every channel with its quality.
+        good: The channels that are good, and their values.
+        plate_cold_degc: The colder good plate channel, for cold limits; NaN if neither is good.
+        plate_warm_degc: The warmer good plate channel, for hot limits; NaN if neither is good.
+    """
 
     status: Status
     at_s: Seconds
     samples: Mapping[Channel, Sample]
+    good: Mapping[Channel, float]
+    plate_cold_degc: float
+    plate_warm_degc: float
 
     def value(self, channel: Channel) -> float:
         """The channel's value as received, NaN unless it was good."""
-        sample = self.samples[channel]
-        return sample.value if isinstance(sample, Fresh) else math.nan
-
-    @property
-    def plate_cold_degc(self) -> float:
-        """The colder good plate channel, for cold limits; NaN if neither is good."""
-        good = [value for value in self._plates() if math.isfinite(value)]
-        return min(good, default=math.nan)
-
-    @property
-    def plate_warm_degc(self) -> float:
-        """The warmer good plate channel, for hot limits; NaN if neither is good."""
-        good = [value for value in self._plates() if math.isfinite(value)]
-        return max(good, default=math.nan)
-
-    def _plates(self) -> tuple[float, float]:
-        return self.value(Channel.PLATE_A), self.value(Channel.PLATE_B)
+        return self.good.get(channel, math.nan)
 
 
 def read(status: Status, at_s: Seconds) -> Reading:
     """Give every channel of a status its quality."""
     samples: dict[Channel, Sample] = {}
-    for channel, name, low, high in _ROWS:
-        value = getattr(status, name)
+    good: dict[Channel, float] = {}
+    for (channel, low, high), value in zip(_ROWS, _values_of(status), strict=True):
         if value is None:
-            samples[channel] = Missing()
+            samples[channel] = _MISSING
         elif low <= value <= high:
-            samples[channel] = Fresh(float(value), at_s)
+            good[channel] = float(value)
+            samples[channel] = _fresh(good[channel], at_s)
         else:
             samples[channel] = Invalid("range", at_s)
     if status.faults:
         for channel, fault, reason in _PLATE_FAULTS:
             if fault in status.faults:
                 samples[channel] = Invalid(reason, at_s)
-    return Reading(status, at_s, MappingProxyType(samples))
+                good.pop(channel, None)
+    plates = [good[channel] for channel in (Channel.PLATE_A, Channel.PLATE_B) if channel in good]
+    cold, warm = min(plates, default=math.nan), max(plates, default=math.nan)
+    return Reading(status, at_s, MappingProxyType(samples), MappingProxyType(good), cold, warm)
 
 
 def aged(sample: Sample, now_s: Seconds) -> Sample:

@@ -5,7 +5,7 @@ likely. It is an assumption, not a measurement, and is labelled so wherever it i
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryodevice.bioheat import ZONES, Grid, Probe, propagator
+from cryodevice.frozen import maker
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.exposure import Past
 from cryodevice.safety.limits import Zone
@@ -86,6 +87,13 @@ class SkinEstimate:
         """Worst-case dermis/fat boundary of a zone."""
         return Celsius(float(self.fat[_ROW[zone]]))
 
+    def every(self) -> Iterator[tuple[Zone, Celsius, Celsius]]:
+        """Each zone with its worst-case skin surface and dermis/fat boundary."""
+        return zip(_ROW, self.surface.tolist(), self.fat.tolist(), strict=True)
+
+
+_estimate = maker(SkinEstimate)
+
 
 def begin(now_s: Seconds, start_degc: float = START_DEGC) -> SkinEstimate:
     """The estimate before any contact, every zone at ``start_degc``; ``rebased`` lowers it to what infra-red sees."""
@@ -151,7 +159,7 @@ def advanced(
             seen[row] = probe.read(after[row], plate)
         temps, surface = after, seen
     at_s = Seconds(estimate.at_s + steps * STEP_S)
-    return SkinEstimate(temps, surface, at_s, _by_zone(_FAT, temps, 0.0))
+    return _estimate(temps, surface, at_s, _by_zone(_FAT, temps, 0.0))
 
 
 def _by_zone(probe: Probe, temps: Array, environment_degc: float) -> Array:

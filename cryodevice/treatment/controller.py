@@ -18,7 +18,7 @@ from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
-from cryodevice.safety.verdict import Action, Clear, Lockout
+from cryodevice.safety.verdict import Action, Clear, Lockout, Verdict
 from cryodevice.treatment import evidence, link, orders, people, proof, stopping, wand_clock
 from cryodevice.treatment.core import (
     Answered,
@@ -63,21 +63,23 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     Returns:
         What to remember, what to send, how urgently, and what happened.
     """
-    inputs = replace(inputs, now_s=max(inputs.now_s, core.now_s))
+    if inputs.now_s < core.now_s:
+        inputs = replace(inputs, now_s=core.now_s)
     journal = Journal(inputs.now_s)
     before = core
     for news in inputs.line:
         core = _taken_in(core, news, config, journal)
     core = stopping.followed(_advanced(core, inputs), inputs, journal)
     if inputs.commands:
-        core = _judged(core, inputs, config)
+        core = replace(core, verdict=_judged(core, inputs, config))
     for command in inputs.commands:
         core = people.heeded(core, command, inputs, config, journal)
     seen = _seen(core, inputs.now_s)
     core = replace(core, session=progressed(core.session, seen))
-    core = _judged(core, inputs, config)
+    verdict = _judged(core, inputs, config)
     judged_states = core.session.judged_states
-    core = replace(core, session=obeyed(core.session, core.verdict, touching=seen.touching), now_s=inputs.now_s)
+    session = obeyed(core.session, verdict, touching=seen.touching)
+    core = replace(core, verdict=verdict, session=session, now_s=inputs.now_s)
     core = _latched(core, journal)
     core = _rebased(before, core, inputs.now_s)
     ask = orders.wanted(core, judged_states, config)
@@ -171,24 +173,31 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     touched = {zone} if contact.believed or unseen else set()
     reading = core.reading
     room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
-    estimate = skin_estimate.advanced(core.estimate, now, _plate_at_worst(core, now), room, touched)
-    core = replace(core, contact=contact, estimate=estimate)
+    plate_degc = _plate_at_worst(core, now)
+    estimate = skin_estimate.advanced(core.estimate, now, plate_degc, room, touched)
+    watch, clock, step = core.plate, core.wand_clock, core.session.current
     if newest is not None and identity is not None:
         limit_ma, off_ma = identity.drive_max_ma, core.limits.off_current_ma
-        step = core.session.current
         setpoint_degc = step.plate_degc if step is not None and core.leased else math.nan
         watch = plate_watch.followed(
-            core.plate, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
+            watch, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
         )
-        core = replace(core, plate=watch, wand_clock=wand_clock.followed(core.wand_clock, newest))
+        clock = wand_clock.followed(clock, newest)
     reached = core.reached_degc
-    step = core.session.current
     if step is None or core.session.state not in COOLING:
         reached = math.nan
     elif reading is not None and abs(reading.plate_cold_degc - step.plate_degc) <= READY_WITHIN_K:
         reached = step.plate_degc
-    fan_still_s = _fan_still_s(core, newest, dt)
-    return replace(core, reached_degc=reached, fan_still_s=fan_still_s, dose=_dosed(core, dt, touched, now))
+    core = replace(
+        core,
+        contact=contact,
+        estimate=estimate,
+        plate=watch,
+        wand_clock=clock,
+        reached_degc=reached,
+        fan_still_s=_fan_still_s(core, newest, dt),
+    )
+    return replace(core, dose=_dosed(core, dt, touched, plate_degc, now))
 
 
 def _fan_still_s(core: Core, newest: Reading | None, dt: Seconds) -> float:
@@ -219,22 +228,21 @@ def _plate_at_worst(core: Core, now: Seconds) -> float:
     return min(plate, core.limits.plate_floor_degc)
 
 
-def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
+def _dosed(core: Core, dt: Seconds, touched: set[Zone], plate_degc: float, now: Seconds) -> Dose:
     dose = core.dose.aged(now)
     treated = core.session.state in TREATING and core.session.state is not SessionState.READY
-    cold = treated or not _plate_at_worst(core, now) >= _COLD_PLATE_DEGC
-    for zone in Zone:
-        skin = core.estimate.skin_degc(zone)
+    cold = treated or not plate_degc >= _COLD_PLATE_DEGC
+    for zone, skin, fat in core.estimate.every():
         if zone is core.session.zone and core.session.state in TREATING:
-            skin = Celsius(min(skin, evidence.skin_degc(core, now)))
+            skin = Celsius(min(skin, evidence.skin_degc(core, now)))  # noqa: PLW2901  # infra-red only ever lowers it
         if (cold and zone in touched) or skin < _COUNTED_BELOW_DEGC:
-            exposure = dose.of(zone).plus(dt, skin, core.estimate.fat_degc(zone), contact=cold and zone in touched)
+            exposure = dose.of(zone).plus(dt, skin, fat, contact=cold and zone in touched)
             dose = dose.with_zone(zone, exposure, now)
     return dose
 
 
-def _judged(core: Core, inputs: Inputs, config: Config) -> Core:
-    verdict = judge(
+def _judged(core: Core, inputs: Inputs, config: Config) -> Verdict:
+    return judge(
         config.table,
         evidence.facts_of(core, config, inputs),
         limits=core.limits,
@@ -244,7 +252,6 @@ def _judged(core: Core, inputs: Inputs, config: Config) -> Core:
         now_s=inputs.now_s,
         reading_fresh=evidence.fresh(core, inputs.now_s),
     )
-    return replace(core, verdict=verdict)
 
 
 def _latched(core: Core, journal: Journal) -> Core:

@@ -2,6 +2,7 @@
 
 import math
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel
 from cryodevice.safety import plate_watch
 from cryodevice.safety.contact import flag, hidden
@@ -22,6 +23,7 @@ NO_CALIBRATION_DAY = frozenset({0, 0xFFFF})
 """Calibration dates that name none."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
 """Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
+_facts = maker(Facts)
 
 
 def fresh(core: Core, now_s: float) -> bool:
@@ -102,7 +104,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     known = identity is not None
     capabilities = identity.capabilities if identity is not None else Capability(0)
     sees_skin = Capability.SKIN_IR in capabilities
-    return Facts(
+    return _facts(
         reply_age_s=now - link.replied_at_s if math.isfinite(link.replied_at_s) else math.nan,
         identity_ok=yes(not link.rejected),
         capable=yes(not known or REQUIRED_TO_COOL in capabilities),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from cryodevice.errors import WireError
+from cryodevice.frozen import maker
 
 MAX_ENCODED = 256
 """Longest frame on the line, delimiter included, bytes."""
@@ -41,6 +42,9 @@ class Frame:
     type: int
     sequence: int
     payload: bytes
+
+
+_frame = maker(Frame)
 
 
 def crc16_xmodem(data: bytes) -> int:
@@ -125,7 +129,7 @@ def decode_frame(encoded: bytes) -> Frame:
         raise WireError("bad CRC", frame=encoded.hex(), crc=f"{crc:04x}", computed=f"{crc16_xmodem(body):04x}")
     if body[0] == 0:
         raise WireError("frame type 0 is invalid", frame=encoded.hex())
-    return Frame(body[0], body[1], body[2:])
+    return _frame(body[0], body[1], body[2:])
 
 
 @dataclass(slots=True)

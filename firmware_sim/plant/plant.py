@@ -14,7 +14,7 @@ from firmware_sim.plant.dose import DT_S, ZoneTruth
 from firmware_sim.plant.hand import Hand
 from firmware_sim.plant.individual import Individual
 from firmware_sim.plant.moisture import Moisture, dew_point_degc
-from firmware_sim.plant.sensors import Samples, Scene, Sensors
+from firmware_sim.plant.sensors import Samples, Sensors, scene_of
 from firmware_sim.plant.tissue import AIR_W_M2K, SkinUnderWand
 from firmware_sim.plant.truth import Truth
 
@@ -203,7 +203,7 @@ class Plant:
         """What the sensors show now; call it once each firmware tick, for each call draws its own noise."""
         current = self._current()
         sign = -1.0 if self.disturbances.drive_reversed else 1.0
-        scene = Scene(
+        scene = scene_of(
             ambient_degc=self.ambient_degc,
             humidity_pct=self.humidity_pct,
             drive_a=sign * current,

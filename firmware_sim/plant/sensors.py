@@ -4,11 +4,13 @@ Every sample draws the same number of random numbers whatever is broken, so a fa
 the others as it was.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
+from cryodevice.frozen import maker
 from firmware_sim.plant.disturbances import Disturbances
 
 PLATE_SIGMA_K: Final = 0.02
@@ -24,6 +26,8 @@ _SKIN_LAG_S: Final = 0.1
 _SINK_LAG_S: Final = 1.0
 _GAIN_SIGMA: Final = 0.002
 """Noise of drive current, drive voltage and tachometer, as a share of the value: nothing flows, nothing shows."""
+_DRAWN_AT_ONCE: Final = 50
+"""Ticks whose noise is drawn together: the numbers are those of as many draws."""
 _FAN_RUNS: Final = 0.6
 """A fan below this share of its rated speed is not running (engineering default)."""
 
@@ -74,6 +78,10 @@ class Scene:
     motion: bool
 
 
+scene_of = maker(Scene)
+_samples = maker(Samples)
+
+
 def _plate_fault(*, is_open: bool, is_short: bool) -> PlateFault | None:
     return "open" if is_open else "short" if is_short else None
 
@@ -87,10 +95,11 @@ class Sensors:
         dt_s: Length of the sub-step after which ``follow`` is called.
     """
 
-    __slots__ = ("_gains", "_last_a", "_plate_a", "_plate_b", "_random", "_sink", "_skin")
+    __slots__ = ("_gains", "_last_a", "_noise", "_plate_a", "_plate_b", "_random", "_sink", "_skin")
 
     def __init__(self, seed: int, plate_degc: float, sink_degc: float, skin_degc: float, dt_s: float) -> None:
         self._random = np.random.default_rng(seed)
+        self._noise: Iterator[list[float]] = iter(())
         self._plate_a = self._plate_b = plate_degc
         self._sink = sink_degc
         self._skin = skin_degc
@@ -108,7 +117,7 @@ class Sensors:
 
     def sample(self, scene: Scene, faults: Disturbances) -> Samples:
         """One reading of everything; called once each firmware tick."""
-        noise = self._random.standard_normal(9).tolist()
+        noise = next(self._noise, None) or self._drawn()
         a = round(self._plate_a + PLATE_SIGMA_K * noise[0] + faults.plate_a_offset_k, 2)
         b = round(self._plate_b + PLATE_SIGMA_K * noise[1] + faults.plate_b_offset_k, 2)
         if not faults.plate_a_frozen or self._last_a is None:
@@ -116,7 +125,7 @@ class Sensors:
         a_fault = _plate_fault(is_open=faults.plate_a_open, is_short=faults.plate_a_short)
         b_fault = _plate_fault(is_open=faults.plate_b_open, is_short=faults.plate_b_short)
         blind = scene.contact or faults.skin_ir_lost
-        return Samples(
+        return _samples(
             plate_a_degc=self._last_a if a_fault is None else None,
             plate_b_degc=b if b_fault is None else None,
             plate_a_fault=a_fault,
@@ -138,3 +147,8 @@ class Sensors:
             motion=scene.motion,
             supply_v=NOMINAL_SUPPLY_V if faults.supply_v is None else faults.supply_v,
         )
+
+    def _drawn(self) -> list[float]:
+        """The noise of this tick, and that of the next ones put by."""
+        self._noise = iter(self._random.standard_normal((_DRAWN_AT_ONCE, 9)).tolist())
+        return next(self._noise)
