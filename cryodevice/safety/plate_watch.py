@@ -7,9 +7,9 @@ own cut-outs too, for they go by the same two channels.
 import math
 from dataclasses import dataclass, field
 
-from cryodevice.frozen import maker
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 
 JUMP_K = 1.0
 """A step between two samples that noise and a lost reply or two explain, K (engineering default)."""
@@ -52,13 +52,10 @@ class ChannelWatch:
         changed = self.changed_s if same else now_s
         away_k = value_degc - self.follower_degc
         if math.isnan(away_k):  # the first good value, or the first after one that was not, has nothing to follow
-            return _channel(value_degc, changed, value_degc, now_s)
+            return ChannelWatch(value_degc, changed, value_degc, now_s)
         most_k = FASTEST_K_S * (now_s - self.followed_s)
         follower = self.follower_degc + min(max(away_k, -most_k), most_k)
-        return _channel(value_degc, changed, follower, now_s, max(0.0, abs(value_degc - follower) - JUMP_K))
-
-
-_channel = maker(ChannelWatch)
+        return ChannelWatch(value_degc, changed, follower, now_s, max(0.0, abs(value_degc - follower) - JUMP_K))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +104,6 @@ class PlateWatch:
         return self.seen_s - self.unheld_since_s if self.unheld_since_s is not None else 0.0
 
 
-_watch = maker(PlateWatch)
-
-
 def share_of(reading: Reading, drive_max_ma: float) -> float:
     """Drive current as a share of the largest, + cools; NaN when it is not known."""
     return reading.value(Channel.DRIVE_CURRENT) / drive_max_ma if drive_max_ma > 0.0 else math.nan
@@ -141,20 +135,23 @@ def followed(
         first.follow(reading.value(Channel.PLATE_A), now, driven=driven),
         second.follow(reading.value(Channel.PLATE_B), now, driven=driven),
     )
+    watch = replace(watch, channels=channels, seen_s=now)
     cold, warm = reading.plate_cold_degc, reading.plate_warm_degc
     over_k = reading.value(Channel.SINK) - cold
     hard = share >= HARD_SHARE + SHARE_PER_K * (max(over_k, 0.0))  # a sink nobody knows: not to be said
-    unheld_since, unheld_from = watch.unheld_since_s, watch.unheld_from_degc
-    if not (hard and cold - setpoint_degc > HELD_WITHIN_K):
-        unheld_since, unheld_from = None, math.nan
-    elif unheld_since is None or cold <= unheld_from - FALL_K:
-        unheld_since, unheld_from = now, cold
-    hard_since, hard_from, lowest, risen = watch.hard_since_s, watch.from_degc, math.inf, 0.0
+    watch = _held(watch, cold, now, above=hard and cold - setpoint_degc > HELD_WITHIN_K)
     if touching or not hard:
-        hard_since = None
-    else:
-        lowest = min(watch.lowest_degc, warm)
-        risen = warm - lowest
-        if hard_since is None or cold <= hard_from - FALL_K:
-            hard_since, hard_from = now, cold
-    return _watch(channels, now, hard_since, hard_from, lowest, risen, unheld_since, unheld_from)
+        return replace(watch, hard_since_s=None, lowest_degc=math.inf, risen_k=0.0)
+    lowest = min(watch.lowest_degc, warm)
+    watch = replace(watch, lowest_degc=lowest, risen_k=warm - lowest)
+    if watch.hard_since_s is None or cold <= watch.from_degc - FALL_K:
+        return replace(watch, hard_since_s=now, from_degc=cold)
+    return watch
+
+
+def _held(watch: PlateWatch, cold_degc: float, now: Seconds, *, above: bool) -> PlateWatch:
+    if not above:
+        return replace(watch, unheld_since_s=None, unheld_from_degc=math.nan)
+    if watch.unheld_since_s is None or cold_degc <= watch.unheld_from_degc - FALL_K:
+        return replace(watch, unheld_since_s=now, unheld_from_degc=cold_degc)
+    return watch

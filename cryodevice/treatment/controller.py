@@ -18,7 +18,7 @@ from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
-from cryodevice.safety.verdict import Action, Clear, Lockout, Verdict
+from cryodevice.safety.verdict import Action, Clear, Lockout
 from cryodevice.treatment import evidence, link, orders, people, proof, stopping, wand_clock
 from cryodevice.treatment.core import (
     Answered,
@@ -71,15 +71,14 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
         core = _taken_in(core, news, config, journal)
     core = stopping.followed(_advanced(core, inputs), inputs, journal)
     if inputs.commands:
-        core = replace(core, verdict=_judged(core, inputs, config))
+        core = _judged(core, inputs, config)
     for command in inputs.commands:
         core = people.heeded(core, command, inputs, config, journal)
     seen = _seen(core, inputs.now_s)
     core = replace(core, session=progressed(core.session, seen))
-    verdict = _judged(core, inputs, config)
+    core = _judged(core, inputs, config)
     judged_states = core.session.judged_states
-    session = obeyed(core.session, verdict, touching=seen.touching)
-    core = replace(core, verdict=verdict, session=session, now_s=inputs.now_s)
+    core = replace(core, session=obeyed(core.session, core.verdict, touching=seen.touching), now_s=inputs.now_s)
     core = _latched(core, journal)
     core = _rebased(before, core, inputs.now_s)
     ask = orders.wanted(core, judged_states, config)
@@ -175,29 +174,24 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
     plate_degc = _plate_at_worst(core, now)
     estimate = skin_estimate.advanced(core.estimate, now, plate_degc, room, touched)
-    watch, clock, step = core.plate, core.wand_clock, core.session.current
+    core = replace(core, contact=contact, estimate=estimate)
     if newest is not None and identity is not None:
         limit_ma, off_ma = identity.drive_max_ma, core.limits.off_current_ma
+        step = core.session.current
         setpoint_degc = step.plate_degc if step is not None and core.leased else math.nan
         watch = plate_watch.followed(
-            watch, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
+            core.plate, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
         )
-        clock = wand_clock.followed(clock, newest)
+        core = replace(core, plate=watch, wand_clock=wand_clock.followed(core.wand_clock, newest))
     reached = core.reached_degc
+    step = core.session.current
     if step is None or core.session.state not in COOLING:
         reached = math.nan
     elif reading is not None and abs(reading.plate_cold_degc - step.plate_degc) <= READY_WITHIN_K:
         reached = step.plate_degc
-    core = replace(
-        core,
-        contact=contact,
-        estimate=estimate,
-        plate=watch,
-        wand_clock=clock,
-        reached_degc=reached,
-        fan_still_s=_fan_still_s(core, newest, dt),
-    )
-    return replace(core, dose=_dosed(core, dt, touched, plate_degc, now))
+    fan_still_s = _fan_still_s(core, newest, dt)
+    dose = _dosed(core, dt, touched, plate_degc, now)
+    return replace(core, reached_degc=reached, fan_still_s=fan_still_s, dose=dose)
 
 
 def _fan_still_s(core: Core, newest: Reading | None, dt: Seconds) -> float:
@@ -232,17 +226,18 @@ def _dosed(core: Core, dt: Seconds, touched: set[Zone], plate_degc: float, now: 
     dose = core.dose.aged(now)
     treated = core.session.state in TREATING and core.session.state is not SessionState.READY
     cold = treated or not plate_degc >= _COLD_PLATE_DEGC
-    for zone, skin, fat in core.estimate.every():
+    for zone, estimated, fat in core.estimate.every():
+        skin = estimated
         if zone is core.session.zone and core.session.state in TREATING:
-            skin = Celsius(min(skin, evidence.skin_degc(core, now)))  # noqa: PLW2901  # infra-red only ever lowers it
+            skin = Celsius(min(skin, evidence.skin_degc(core, now)))
         if (cold and zone in touched) or skin < _COUNTED_BELOW_DEGC:
             exposure = dose.of(zone).plus(dt, skin, fat, contact=cold and zone in touched)
             dose = dose.with_zone(zone, exposure, now)
     return dose
 
 
-def _judged(core: Core, inputs: Inputs, config: Config) -> Verdict:
-    return judge(
+def _judged(core: Core, inputs: Inputs, config: Config) -> Core:
+    verdict = judge(
         config.table,
         evidence.facts_of(core, config, inputs),
         limits=core.limits,
@@ -252,6 +247,7 @@ def _judged(core: Core, inputs: Inputs, config: Config) -> Verdict:
         now_s=inputs.now_s,
         reading_fresh=evidence.fresh(core, inputs.now_s),
     )
+    return replace(core, verdict=verdict)
 
 
 def _latched(core: Core, journal: Journal) -> Core:
