@@ -31,7 +31,7 @@ def readings(snapshot: Snapshot) -> Plain:
         return {}
     found: Plain = {}
     for channel in Channel:
-        sample = aged(snapshot.reading.samples[channel], snapshot.at_s)
+        sample = aged(snapshot.reading.sample(channel), snapshot.at_s)
         entry: Plain = {"quality": quality(sample)}
         if isinstance(sample, Fresh | Stale):
             entry |= {"value": number(sample.value), "age_s": number(snapshot.at_s - sample.at_s)}
