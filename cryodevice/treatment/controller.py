@@ -226,10 +226,9 @@ def _dosed(core: Core, dt: Seconds, touched: set[Zone], plate_degc: float, now: 
     dose = core.dose.aged(now)
     treated = core.session.state in TREATING and core.session.state is not SessionState.READY
     cold = treated or not plate_degc >= _COLD_PLATE_DEGC
+    worked_on = core.session.zone if core.session.state in TREATING else None
     for zone, estimated, fat in core.estimate.every():
-        skin = estimated
-        if zone is core.session.zone and core.session.state in TREATING:
-            skin = Celsius(min(skin, evidence.skin_degc(core, now)))
+        skin = Celsius(min(estimated, evidence.skin_degc(core, now))) if zone is worked_on else estimated
         if (cold and zone in touched) or skin < _COUNTED_BELOW_DEGC:
             exposure = dose.of(zone).plus(dt, skin, fat, contact=cold and zone in touched)
             dose = dose.with_zone(zone, exposure, now)
@@ -292,6 +291,7 @@ def _due(before: Core, core: Core) -> bool:
         before.session.state in TREATING
     ):
         return True
+    if core.now_s - core.recorded_at_s < RECORD_EVERY_S:
+        return False
     changed = core.dose.session != (core.recorded.session if core.recorded is not None else {})
-    running = core.session.state in TREATING or (changed and bool(core.session.session_id))
-    return running and core.now_s - core.recorded_at_s >= RECORD_EVERY_S
+    return core.session.state in TREATING or (changed and bool(core.session.session_id))
