@@ -291,7 +291,6 @@ def _due(before: Core, core: Core) -> bool:
         before.session.state in TREATING
     ):
         return True
-    if core.now_s - core.recorded_at_s < RECORD_EVERY_S:
-        return False
     changed = core.dose.session != (core.recorded.session if core.recorded is not None else {})
-    return core.session.state in TREATING or (changed and bool(core.session.session_id))
+    running = core.session.state in TREATING or (changed and bool(core.session.session_id))
+    return running and core.now_s - core.recorded_at_s >= RECORD_EVERY_S
