@@ -14,7 +14,7 @@ from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.failpoints import failpoint
-from cryodevice.runtime.ports import ExposureStore, Ledger
+from cryodevice.runtime.ports import ExposureStore, Ledger, TripRecorder
 from cryodevice.runtime.session_record import record_of
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
@@ -63,6 +63,7 @@ class ControlLoop:
         ending: On the way out: the wand is being made safe, or has been.
         today_day: Today as days since 2000-01-01; None while nobody keeps the wall clock.
         why_failed: What made the daemon fail, once something has; the reason of a session that this ends.
+        recorder: Told of every decision; None records no trips.
     """
 
     connection: Connection
@@ -83,6 +84,7 @@ class ControlLoop:
     ending: bool = False
     why_failed: str = ""
     today_day: int | None = None
+    recorder: TripRecorder | None = None
     _core: Core = field(init=False)
     _treated_at_s: float = float("-inf")
     _order: Order | None = None
@@ -215,7 +217,8 @@ class ControlLoop:
             store_failure=self.store.failure,
             today_day=self.today_day,
         )
-        decision = decide(self._core, inputs, self.config)
+        before = self._core
+        decision = decide(before, inputs, self.config)
         failpoint("loop.after_decide")
         self._core, self._order = decision.core, decision.order
         self.ever_claimed = self.ever_claimed or decision.core.link.claimed
@@ -223,6 +226,8 @@ class ControlLoop:
             self._treated_at_s = now
         self._keep(decision)
         failpoint("loop.after_record")
+        if self.recorder is not None:
+            self.recorder.follow(before, inputs, decision.core)
         self._tell(decision.events)
         return decision
 
@@ -247,6 +252,8 @@ class ControlLoop:
             ticks=self.ticks,
             misses=self.misses,
             overruns=len(self._overruns),
+            trip=self.recorder.latest if self.recorder is not None else None,
+            trips_failing=self.recorder.failure if self.recorder is not None else "",
         )
         self.snapshots.publish(self.latest)
 

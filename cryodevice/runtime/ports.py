@@ -1,4 +1,4 @@
-"""What the loop needs from above, as protocols: durable exposure. Records implements them, ``app`` injects them.
+"""What the loop needs from above, as protocols: durable exposure, trips. Records implements them, ``app`` injects them.
 
 Nothing here may block: a call hands work over and returns.
 """
@@ -11,6 +11,7 @@ from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Lockout
+from cryodevice.treatment.core import Core, Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +95,31 @@ class ExposureStore(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close. Blocking, bounded to a few seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TripNote:
+    """The newest trip on record: name of its record, its cause, and when, in seconds since 1970 UTC."""
+
+    record: str
+    cause: str
+    wall_s: float
+
+
+class TripRecorder(Protocol):
+    """Keeps what a trip is explained from. Nothing of it raises or waits."""
+
+    def follow(self, before: Core, inputs: Inputs, after: Core) -> None:
+        """One decision: what was remembered before it, what was new, what is remembered now."""
+        ...
+
+    @property
+    def latest(self) -> TripNote | None:
+        """The newest trip on record, None before the first."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """Why trips are not being recorded; empty while they are."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.ports import TripNote
 from cryodevice.safety.events import Event
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Limits, Zone
@@ -51,6 +52,8 @@ class Snapshot:
         tick_late_ms: How late this tick ran.
         ticks, misses, overruns: Counted since start.
         claimed: Our session token is in force; until then the wand is only watched.
+        trip: The newest trip on record; None when there is none.
+        trips_failing: Why trips are not being recorded; empty while they are.
     """
 
     at_s: Seconds
@@ -72,6 +75,8 @@ class Snapshot:
     misses: int
     overruns: int
     claimed: bool = True
+    trip: TripNote | None = None
+    trips_failing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
