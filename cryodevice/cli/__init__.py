@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     aside = actions.add_parser("quarantine", help="set a damaged exposure store aside (service; daemon stopped)")
     aside.add_argument("--config", metavar="FILE", help=_CONFIG)
     add("interlocks", "print the interlock table", config=True, as_json=True)
+    explain = add("explain", "why cooling is refused on given values, or what a trip was", config=True, as_json=True)
+    explain.add_argument("values", nargs="*", metavar="NAME=VALUE", help="what is so; see --names")
+    explain.add_argument("--names", action="store_true", help="list every value that may be given")
+    explain.add_argument("--strict", action="store_true", help="judge what is not given as unknown, as the daemon does")
+    explain.add_argument("--trip", metavar="FILE|NUMBER|last", help="explain a recorded trip, judged again")
+    explain.add_argument("--list", action="store_true", help="list the recorded trips")
     return parser
 
 
@@ -64,6 +70,7 @@ _MODULES = {
     "stop": "talk",
     "treat": "talk",
     "reset": "talk",
+    "explain": "explain",
     "interlocks": "interlocks",
     "records": "records",
 }
