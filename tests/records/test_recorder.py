@@ -3,9 +3,6 @@
 import errno
 import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -19,7 +16,6 @@ from cryodevice.records.trip_file import TripFile, lines_of, read
 from cryodevice.records.trip_shelf import TripShelf, name_of
 from cryodevice.treatment.core import Inputs
 from cryodevice.treatment.replay import replayed, why_not_the_same
-from tests.system.processes import ENVIRONMENT, ROOT
 from tests.system.recording import SETTINGS, estop_while_applying, recorded, records, written
 from tests.system.rig import Rig
 
@@ -322,42 +318,6 @@ def test_a_recorder_that_cannot_record_says_so_and_raises_nothing(tmp_path):
     recorder.follow(None, Inputs(0.0), None)
     assert "trips are not recorded" in recorder.failure
     recorder.close()
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from tests.system.recording import recorded, written
-from tests.system.rig import Rig
-rig = Rig()
-recorder = recorded(rig, Path(sys.argv[1]))
-rig.until(lambda: rig.core.link.claimed, 3.0)
-rig.sim.plant.estop = True
-rig.run(0.2)
-written(recorder)
-print("tripped", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_kill_within_the_5_s_after_a_trip_does_not_lose_it(tmp_path):
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-    )
-    with child:
-        try:
-            assert child.stdout.readline() == "tripped\n"
-        finally:
-            child.send_signal(signal.SIGKILL)
-    found = read(records(tmp_path)[0])
-    assert found.damage == ""
-    assert not found.recorded.complete
-    assert again(found) == ""
 
 
 def test_a_trip_while_another_is_written_is_not_lost(tmp_path):

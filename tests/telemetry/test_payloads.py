@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cryodevice.quantities import Channel, Seconds
+from cryodevice.runtime.ports import TripNote
 from cryodevice.safety.exposure import NOTHING, ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.readings import read
