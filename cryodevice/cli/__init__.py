@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
     treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
     treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
+    treat.add_argument("--client", metavar="NAME", help="whose dose it is; all without a name share one")
     reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
     reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
     records = commands.add_parser("records", help="the exposure store", description="the exposure store")

@@ -8,6 +8,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from cryodevice.quantities import U16
 from cryodevice.runtime.bus import Bus
@@ -15,7 +16,7 @@ from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.ports import ExposureStore, Ledger, TripRecorder
-from cryodevice.runtime.session_record import record_of
+from cryodevice.runtime.session_record import record_of, touched_outside
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
@@ -97,8 +98,10 @@ class ControlLoop:
 
     def __post_init__(self) -> None:
         now = self.clock.monotonic()
-        estimate = skin_estimate.resumed(self.ledger.dose.past, now)
-        self._core = initial(self.config, now, estimate, self.ledger.dose, self.ledger.lockout)
+        ledger = self.ledger
+        everyone = chain(ledger.dose.past, *ledger.others.values())  # who comes next is not known: the coldest counts
+        estimate = skin_estimate.resumed(everyone, now)
+        self._core = initial(self.config, now, estimate, ledger.dose, ledger.lockout, others=ledger.others)
 
     def command(self, command: Command) -> None:
         """Hand in what a person asked; it is decided on at once, not at the next tick."""
@@ -117,9 +120,13 @@ class ControlLoop:
     def age(self, known: Iterable[tuple[Past, Past]]) -> None:
         """Take over what has become known of the age of earlier sessions: each pair is one as loaded, and as known."""
         older = {id(past): now for past, now in known}
-        dose = self._core.dose
-        past = tuple(older.get(id(past), past) for past in dose.past)
-        self._core = replace(self._core, dose=replace(dose, past=past))
+
+        def aged(books: tuple[Past, ...]) -> tuple[Past, ...]:
+            return tuple(older.get(id(past), past) for past in books)
+
+        dose = replace(self._core.dose, past=aged(self._core.dose.past))
+        others = {client: aged(books) for client, books in self._core.others.items()}
+        self._core = replace(self._core, dose=dose, others=others)
 
     async def run(self) -> bool:
         """Tick until stopped. On every way out the wand is made safe first.
@@ -235,8 +242,9 @@ class ControlLoop:
         core = decision.core
         if decision.lockout_changed:
             self.store.submit_lockout(core.lockout)
-        if decision.record and core.session.session_id:
-            self.store.submit_session(record_of(core, core.now_s))
+        if decision.record:
+            named = bool(core.session.session_id)
+            self.store.submit_session(record_of(core, core.now_s) if named else touched_outside(core, self.epoch))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         for event in events:

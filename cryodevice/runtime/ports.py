@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cryodevice.quantities import Celsius, Seconds
-from cryodevice.safety.exposure import Dose, Past, ZoneExposure
+from cryodevice.safety.exposure import Dose, Others, Past, ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Lockout
 from cryodevice.treatment.core import Core, Inputs
+
+OUTSIDE = "touched outside of a session"
+"""``ended_why`` of a record that is dose and no session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Ledger:
     Args:
         known: False when the store is missing its history, corrupt or newer than this program: dose unknown.
         why_unknown: A sentence for a person when ``known`` is False.
-        dose: Earlier exposure of the rolling day, the crashed session's included.
+        dose: Earlier exposure of the anonymous client in the rolling day, a crashed session's included.
+        others: The same of every other client, by client.
         interrupted: The session a crash ended, if one was open.
         lockout: The latched lockout, if one stands.
     """
@@ -42,6 +46,7 @@ class Ledger:
     dose: Dose = field(default_factory=Dose)
     interrupted: OpenSession | None = None
     lockout: Lockout | None = None
+    others: Others = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,5 +290,5 @@ def _due(before: Core, core: Core) -> bool:
     ):
         return True
     changed = core.dose.session != (core.recorded.session if core.recorded is not None else {})
-    running = core.session.state in TREATING or (changed and bool(core.session.session_id))
+    running = core.session.state in TREATING or changed
     return running and core.now_s - core.recorded_at_s >= RECORD_EVERY_S
