@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--strict", action="store_true", help="judge what is not given as unknown, as the daemon does")
     explain.add_argument("--trip", metavar="FILE|NUMBER|last", help="explain a recorded trip, judged again")
     explain.add_argument("--list", action="store_true", help="list the recorded trips")
+    explain.add_argument("--holds", action="store_true", help="with --list or --trip: the recorded holds instead")
     return parser
 
 

@@ -12,6 +12,7 @@ from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.explain_text import explanation_json, explanation_lines
 from cryodevice.cli.trip_text import trip_json, trip_lines
 from cryodevice.errors import ExitCode, RecordError, SettingsError
+from cryodevice.records.recorder import holds_of
 from cryodevice.records.trip_file import TripFile, read
 from cryodevice.records.trip_shelf import Entry, TripShelf
 from cryodevice.runtime.picture import utc
@@ -35,9 +36,9 @@ def main(options: argparse.Namespace) -> ExitCode:
         raise SettingsError("give values, or --trip, or --list, not two of them")
     settings = settings_for(options.config)
     if options.list:
-        return _list(_shelf(settings), as_json=options.json)
+        return _list(_shelf(settings, holds=options.holds), as_json=options.json)
     if options.trip:
-        return _trip(_chosen(options.trip, _shelf(settings)), as_json=options.json)
+        return _trip(_chosen(options.trip, _shelf(settings, holds=options.holds)), as_json=options.json)
     if not options.values:
         raise SettingsError(f"nothing to explain: give NAME=VALUE, --trip last, or --list; {_FOR_EXAMPLE}")
     return _values(options, settings)
@@ -146,10 +147,11 @@ def _names(*, as_json: bool) -> ExitCode:
 # -- trips -------------------------------------------------------------------------------------------------------------
 
 
-def _shelf(settings: Settings) -> TripShelf:
+def _shelf(settings: Settings, *, holds: bool) -> TripShelf:
     from cryodevice.app import TRIPS_NAME  # noqa: PLC0415  # only where records are asked for
 
-    return TripShelf(settings.state_dir / TRIPS_NAME)
+    trips = settings.state_dir / TRIPS_NAME
+    return holds_of(trips) if holds else TripShelf(trips)
 
 
 def _entries(shelf: TripShelf) -> list[Entry]:
@@ -194,9 +196,9 @@ def _list(shelf: TripShelf, *, as_json: bool) -> ExitCode:
         print(json.dumps({"directory": str(shelf.directory), "dropped": dropped, "records": rows}, indent=2))
         return ExitCode.FINE
     if not rows:
-        print(f"no trip is on record in {shelf.directory}")
+        print(f"nothing is on record in {shelf.directory}")
         return ExitCode.FINE
-    print(f"trips in {shelf.directory}; for more: cryodevice explain --trip NUMBER\n")
+    print(f"records in {shelf.directory}; for more: cryodevice explain --trip NUMBER\n")
     for row in rows:
         where = f"{row['treatment']}, {row['zone']}" if row.get("treatment") else "outside of a session"
         said = f"{row['time']}  {row['action']:8} {row['cause']:22} {where}" if "cause" in row else ""

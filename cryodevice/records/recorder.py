@@ -1,7 +1,8 @@
 """The flight recorder: keeps the last half minute of decisions in memory, and on a trip has it written, with 5 s after.
 
 Each tick it keeps a reference to what is immutable anyway and copies nothing. The record is written twice: at the trip,
-so that a kill in the next 5 s does not lose it, and whole after them. Implements ``runtime.ports.TripRecorder``.
+so that a kill in the next 5 s does not lose it, and whole after them. A hold is written once, after its 5 s; one of the
+same cause in them is in that record. Implements ``runtime.ports.TripRecorder``.
 """
 
 import json
@@ -19,7 +20,7 @@ from cryodevice.runtime.ports import TripNote
 from cryodevice.treatment.core import Config, Core, Inputs
 from cryodevice.treatment.evidence import facts_of
 from cryodevice.treatment.replay import Stretch
-from cryodevice.treatment.trip import Trip, trip_of
+from cryodevice.treatment.trip import Trip, hold_of, trip_of
 
 BEFORE_S = 30.0
 AFTER_S = 5.0
@@ -31,6 +32,9 @@ MOST_RUNS = 16
 MOST_OPEN = 8
 """Trips whose 5 s run at the same time; a further one is written as it is, without them (engineering default)."""
 CLOSE_S = 3.0
+HOLDS_NAME = "holds"
+MOST_HOLDS, MOST_HOLD_BYTES = 30, 12 << 20
+"""Holds that are kept, under the trips (engineering default)."""
 
 _log = structlog.get_logger("cryodevice.recorder")
 
@@ -65,25 +69,27 @@ class FlightRecorder:
         shelf: TripShelf | None = None,
     ) -> None:
         self._shelf = shelf or TripShelf(directory)
+        self._holds = holds_of(directory)
         self._config = config
         self._settings_sha256 = settings_sha256
         self._wall = wall
         self._runs: deque[_Run] = deque(maxlen=MOST_RUNS)
         self._last: Core | None = None
         self._open: list[Recorded] = []
-        self._next = 1
+        self._next = {False: 1, True: 1}
         self._latest: TripNote | None = None
         self._broken = ""
-        self.writer = TripWriter(self._shelf)
+        self.writer = TripWriter(self._shelf, self._holds)
 
     def open(self) -> None:
         """See what is there already and start the writer. Blocking; never raises: a wand without records is as safe."""
         try:
-            self._shelf.sweep()
-            entries = self._shelf.entries()
-            if entries:
-                self._next = entries[-1].number + 1
-                self._latest = _note_of(entries[-1])
+            for is_hold, shelf in ((False, self._shelf), (True, self._holds)):
+                shelf.sweep()
+                entries = shelf.entries()
+                if entries:
+                    self._next[is_hold] = entries[-1].number + 1
+                    self._latest = self._latest if is_hold else _note_of(entries[-1])
         except OSError as error:
             self._broken = f"trip records cannot be read: {error}"
         self.writer.start()
@@ -124,16 +130,20 @@ class FlightRecorder:
                 self._runs.popleft()
         run.inputs.append(inputs)
         self._last = after
-        trip = trip_of(before, after, self._config.table)
+        table = self._config.table
+        trip = trip_of(before, after, table) or hold_of(before, after, table)
         if trip is not None:
             self._tripped(trip, inputs, after)
         if self._open and now - self._open[0].trip.at_s >= AFTER_S:
             self.writer.submit(self._taken(self._open.pop(0), complete=True))
 
     def _tripped(self, trip: Trip, inputs: Inputs, core: Core) -> None:
+        is_hold = trip.action == "hold"
+        if is_hold and any(each.is_hold and each.trip.cause == trip.cause for each in self._open):
+            return
         wall_s = self._wall()
-        name = name_of(self._next, wall_s, trip.cause)
-        self._next += 1
+        name = name_of(self._next[is_hold], wall_s, trip.cause)
+        self._next[is_hold] += 1
         recorded = Recorded(
             name=name,
             trip=trip,
@@ -146,8 +156,9 @@ class FlightRecorder:
             settings_sha256=self._settings_sha256,
             stretches=(),
         )
-        self._latest = TripNote(name, trip.cause, wall_s)
-        self.writer.submit(self._taken(recorded, complete=False))
+        if not is_hold:
+            self._latest = TripNote(name, trip.cause, wall_s)
+            self.writer.submit(self._taken(recorded, complete=False))
         if len(self._open) < MOST_OPEN:
             self._open.append(recorded)
 
@@ -165,6 +176,11 @@ class FlightRecorder:
                 found.append((run.core, []))
             found[-1][1].extend(run.inputs)
         return tuple(Stretch(core, tuple(inputs)) for core, inputs in found)
+
+
+def holds_of(directory: Path) -> TripShelf:
+    """Where the holds of a directory of trips are."""
+    return TripShelf(directory / HOLDS_NAME, MOST_HOLDS, MOST_HOLD_BYTES)
 
 
 def _note_of(entry: Entry) -> TripNote | None:

@@ -62,6 +62,11 @@ class Recorded:
     program: str = __version__
 
     @property
+    def is_hold(self) -> bool:
+        """It is of a hold, and no trip."""
+        return self.trip.action == "hold"
+
+    @property
     def span_s(self) -> tuple[float, float]:
         """How long before and after the trip the decisions reach, s."""
         times = [inputs.now_s for stretch in self.stretches for inputs in stretch.inputs]

@@ -18,7 +18,7 @@ MOST_WAITING = 8
 
 
 class TripWriter:
-    """Writes what is submitted into a shelf, in its own daemon thread.
+    """Writes what is submitted into a shelf, in its own daemon thread; holds go into one of their own.
 
     Attributes:
         failure: Why records are not reaching the disk; empty while they do.
@@ -27,8 +27,8 @@ class TripWriter:
         written: Name of the record written last.
     """
 
-    def __init__(self, shelf: TripShelf) -> None:
-        self._shelf = shelf
+    def __init__(self, trips: TripShelf, holds: TripShelf) -> None:
+        self._trips, self._holds = trips, holds
         self._waiting: dict[str, Recorded] = {}
         self._changed = threading.Condition()
         self._closing = False
@@ -48,7 +48,8 @@ class TripWriter:
         with self._changed:
             self._waiting[recorded.name] = recorded
             while len(self._waiting) > MOST_WAITING:
-                del self._waiting[next(iter(self._waiting))]
+                holds = (name for name, waiting in self._waiting.items() if waiting.is_hold)
+                del self._waiting[next(holds, next(iter(self._waiting)))]
                 self.lost += 1
             self._changed.notify_all()
 
@@ -91,10 +92,11 @@ class TripWriter:
             return self._waiting.pop(self._writing)
 
     def _put(self, recorded: Recorded) -> str:
+        shelf = self._holds if recorded.is_hold else self._trips
         try:
-            self.dropped += self._shelf.put(recorded.name, _breathing(recorded))
+            self.dropped += shelf.put(recorded.name, _breathing(recorded))
         except (OSError, CryodeviceError, ValueError) as error:
-            return f"the record of a trip cannot be written ({error}); check the disk of {self._shelf.directory}"
+            return f"the record of a trip cannot be written ({error}); check the disk of {shelf.directory}"
         return ""
 
 

@@ -13,7 +13,7 @@ from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.treatment.controller import decide
 from cryodevice.treatment.core import Config, Core, Inputs
 from cryodevice.treatment.evidence import facts_of, skin_degc
-from cryodevice.treatment.trip import Trip, trip_of
+from cryodevice.treatment.trip import Trip, hold_of, trip_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came out: every decision, every trip, and the facts each trip was judged on."""
+    """What came out: every decision, every trip and hold, and the facts each was judged on."""
 
     moments: tuple[Moment, ...]
     trips: tuple[tuple[Trip, Facts], ...]
@@ -68,7 +68,7 @@ def replayed(stretches: tuple[Stretch, ...], config: Config) -> Replay:
         for inputs in stretch.inputs:
             before, core = core, decide(core, inputs, config).core
             moments.append(moment_of(core))
-            trip = trip_of(before, core, config.table)
+            trip = trip_of(before, core, config.table) or hold_of(before, core, config.table)
             if trip is not None:
                 trips.append((trip, facts_of(core, config, inputs)))
     return Replay(tuple(moments), tuple(trips))

@@ -1,6 +1,7 @@
 """What a trip is: the moment a session is ended by something else than a person, or the wand is locked. Pure.
 
-Tells it from two states of the controller, before and after a decision, with all that a person asks about it later.
+Tells it from two states of the controller, before and after a decision, with all that a person asks about it later. A
+hold is told in the same words: the permit was taken from a wand that cooled, and the session goes on.
 """
 
 import math
@@ -23,6 +24,8 @@ _OF_THE_SESSION: Mapping[str, str] = MappingProxyType(
     }
 )
 """Reasons that are no interlock: the session machine gave up."""
+OF_THE_HAND = frozenset({"trigger"})
+"""Holds that are no record: the hand let go, as it does many times in a treatment, and its event says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Trip:
 
     Args:
         cause: Row of the interlock table, or a reason of the session machine.
-        action: Stop or lockout.
+        action: Stop or lockout; hold for one that is no trip.
         at_s: Monotonic second of the decision.
         value: What was seen; NaN when unknown, or when the cause is no interlock.
         low: Lower end of the safe range (closed).
@@ -87,6 +90,16 @@ def trip_of(before: Core, after: Core, table: tuple[Interlock, ...]) -> Trip | N
     if now.state is SessionState.STOPPED and begun and not now.ended_why.startswith(BY_A_PERSON):
         return _told(before, after, table, now.ended_why, Action.STOP)
     return None
+
+
+def hold_of(before: Core, after: Core, table: tuple[Interlock, ...]) -> Trip | None:
+    """The permit taken from a wand that was cooling, while the session goes on; None if it was not, or by the hand."""
+    if not before.leased or after.session.state is not SessionState.PAUSED:
+        return None
+    cause = after.verdict.strongest
+    if before.session.state is SessionState.PAUSED or cause is None or cause.id in OF_THE_HAND:
+        return None
+    return _told(before, after, table, cause.id, cause.action)
 
 
 def _told(before: Core, after: Core, table: tuple[Interlock, ...], cause: str, action: Action) -> Trip:

@@ -197,7 +197,7 @@ def test_a_record_that_is_not_there_is_said_with_what_is(explain, place, tmp_pat
     code, _, error = explain("--trip", "last", "--config", str(empty))
     assert code == ExitCode.FAILED
     assert "there is none" in error
-    assert explain("--list", "--config", str(empty))[1].startswith("no trip is on record")
+    assert explain("--list", "--config", str(empty))[1].startswith("nothing is on record")
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "trips").write_text("a file")
     assert "cannot be read" in explain("--list", "--config", str(empty))[2]

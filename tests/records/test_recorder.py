@@ -197,6 +197,29 @@ def test_a_persons_stop_and_a_complete_treatment_are_no_trips(tmp_path):
     assert recorder.latest is None
 
 
+def test_a_hold_is_a_record_of_its_own_and_gives_itself_again(tmp_path):
+    rig = Rig()
+    recorder = recorded(rig, tmp_path)
+    rig.to_applying(1.0)
+    for _ in range(2):  # the second is in the record of the first
+        rig.sim.firmware.quirks.drop_replies = True
+        rig.run(0.15)
+        rig.sim.firmware.quirks.drop_replies = False
+        rig.run(1.0)
+    rig.sim.plant.trigger = False
+    rig.run(0.5)
+    rig.sim.plant.trigger = True
+    rig.run(4.0)
+    recorder.close()
+    assert records(tmp_path) == []
+    assert recorder.latest is None, "a hold is no trip"
+    (path,) = records(tmp_path / "holds")
+    found = read(path)
+    assert (found.trip.cause, found.trip.action, found.trip.state) == ("stale", "hold", "applying")
+    assert found.recorded.complete
+    assert again(found) == ""
+
+
 # -- the disk ----------------------------------------------------------------------------------------------------------
 
 

@@ -8,15 +8,17 @@ import pytest
 
 from cryodevice.errors import RecordError
 from cryodevice.quantities import Seconds
+from cryodevice.safety.events import EventKind
 from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.safety.readings import read
+from cryodevice.safety.verdict import Verdict
 from cryodevice.treatment.core import Connected, Core, Disconnected, Inputs, Missed, Reset, Start, Stop
 from cryodevice.treatment.plain import built, places, plain
 from cryodevice.treatment.replay import Stretch, replayed, why_not_the_same
 from cryodevice.treatment.session import Session
-from cryodevice.treatment.trip import trip_of
+from cryodevice.treatment.trip import hold_of, trip_of
 from cryodevice.wire.codes import Refusal
 from tests.safety.samples import status
 from tests.treatment.ideal_wand import ONE, PRESENT, Bench
@@ -98,6 +100,42 @@ def test_a_session_that_ends_in_the_tick_it_began_in_is_a_trip():
     after = replace(bench.core, session=Session(S.STOPPED, "new", ONE, ended_why="tip"))
     assert trip_of(bench.core, after, TABLE).cause == "tip"
     assert trip_of(after, replace(after, session=replace(after.session, step=0)), TABLE) is None
+
+
+def test_a_hold_is_told_in_the_same_words_and_its_event_says_all_of_it():
+    bench = cooling()
+    bench.tick()
+    assert bench.core.leased
+    before = bench.core
+    bench.tick(skin_ir_degc=3.9)
+    for _ in range(12):
+        before = bench.core
+        if not bench.tick(skin_ir_degc=3.9).core.leased:
+            break
+    hold = hold_of(before, bench.core, TABLE)
+    assert (hold.cause, hold.action, hold.value, hold.state) == ("skin_warn", "hold", 3.9, S.LIFTED)
+    assert hold.at_s - hold.since_s >= hold.dwell_s == 0.5
+    assert trip_of(before, bench.core, TABLE) is None
+    assert hold_of(bench.core, bench.core, TABLE) is None
+    (event,) = bench.of(EventKind.PERMIT_WITHDRAWN)
+    told = event.evidence
+    assert (told["interlock"], told["value"], told["low"], told["high"]) == ("skin_warn", 3.9, 4.0, None)
+    assert (told["dwell_s"], told["hazard"], told["clears"]) == (0.5, "H01", "by itself")
+    assert told["unsafe_since_s"] == hold.since_s
+    assert (told["zone"], told["step"]) == ("left_cheek", 1)
+
+
+def test_what_the_hand_does_and_what_no_rule_did_are_no_holds():
+    bench = cooling()
+    bench.tick()
+    before = bench.core
+    bench.flags &= ~type(bench.flags).TRIGGER
+    bench.tick()
+    assert bench.core.session.state is S.PAUSED
+    assert hold_of(before, bench.core, TABLE) is None
+    assert hold_of(before, replace(bench.core, verdict=Verdict(False, ())), TABLE) is None
+    again = replace(before, session=replace(before.session, state=S.PAUSED))
+    assert hold_of(again, bench.core, TABLE) is None
 
 
 # -- and back ----------------------------------------------------------------------------------------------------------
