@@ -22,7 +22,9 @@ EXAMPLES = re.findall(r"```console\n\$ cryodevice ([^\n]*)\n(.*?)```", GUIDE, fl
 def place(tmp_path_factory) -> Path:
     """A state directory with one trip on record, and the settings that name it."""
     directory = tmp_path_factory.mktemp("explain")
-    estop_while_applying(directory / "state" / "trips")
+    recorder = estop_while_applying(directory / "state" / "trips")
+    assert sum(len(run.inputs) for run in recorder._runs) <= 41.0 / 0.05, "memory is bounded"
+    assert len(recorder._runs) <= 9
     (directory / "c.toml").write_text(f'[records]\nstate_dir = "{directory}/state"\n')
     return directory
 
@@ -153,7 +155,8 @@ def test_a_trip_as_json(explain):
     assert (code, told["same_again"], told["damage"], told["complete"]) == (ExitCode.FINE, True, "", True)
     assert told["trip"]["cause"] == "estop"
     assert told["facts"]["estop_released"] == 0.0
-    assert told["readings"][0]["s"] <= -30.0
+    assert -35.1 <= told["readings"][0]["s"] <= -30.0
+    assert 5.0 <= told["readings"][-1]["s"] <= 5.1
     assert {"plate_a_degc", "skin_estimate_degc", "active"} <= told["readings"][0].keys()
 
 

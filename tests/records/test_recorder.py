@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from cryodevice.errors import RecordError
-from cryodevice.records import FlightRecorder, trip_file, trip_writer
+from cryodevice.records import trip_file, trip_writer
 from cryodevice.records.trip_file import TripFile, lines_of, read
 from cryodevice.records.trip_shelf import TripShelf, name_of
 from cryodevice.treatment.core import Inputs
 from cryodevice.treatment.replay import replayed, why_not_the_same
-from tests.system.recording import SETTINGS, estop_while_applying, recorded, records, written
+from tests.system.recording import QUICK, SETTINGS, estop_while_applying, recorded, records, written
 from tests.system.rig import Rig
 
 
@@ -27,35 +27,27 @@ def again(found: TripFile) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[Path, FlightRecorder]:
-    return estop_while_applying(tmp_path_factory.mktemp("trips"))
+def estop(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("trips")
+    estop_while_applying(directory, QUICK, 0.0)
+    return records(directory)[0]
 
 
-@pytest.fixture(scope="module")
-def estop(whole) -> Path:
-    return whole[0]
-
-
-def test_a_record_says_what_happened_and_gives_it_again(whole):
-    estop, recorder = whole
+def test_a_record_says_what_happened_and_gives_it_again(estop):
     found = read(estop)
     trip = found.trip
     assert (found.damage, found.unreadable) == ("", "")
     assert (trip.cause, trip.action, trip.fact, trip.value) == ("estop", "lockout", "estop_released", 0.0)
-    assert (trip.state, trip.treatment, trip.step, trip.steps, trip.zone) == ("applying", "demo", 1, 1, "left_cheek")
+    assert (trip.state, trip.treatment, trip.step, trip.steps, trip.zone) == ("applying", "quick", 1, 1, "left_cheek")
     assert (trip.low, trip.high, trip.dwell_s, trip.clear) == (1.0, 1.0, 0.0, "on acknowledgement")
     assert found.head["settings_sha256"] == SETTINGS
     assert found.head["wand"]["serial_number"] == 1
     assert found.head["wand"]["firmware_version"]
     assert found.head["facts"]["estop_released"] == 0.0
     assert found.head["withheld_by"][0]["id"] == "estop"
-    before_s, after_s = found.recorded.span_s
-    assert 30.0 <= before_s <= 35.1
-    assert 5.0 <= after_s <= 5.1
+    assert 5.0 <= found.recorded.span_s[1] <= 5.1
     assert found.recorded.complete
     assert again(found) == ""
-    assert sum(len(run.inputs) for run in recorder._runs) <= 41.0 / 0.05, "memory is bounded"
-    assert len(recorder._runs) <= 9
 
 
 @pytest.mark.parametrize(
@@ -70,7 +62,7 @@ def test_a_record_says_what_happened_and_gives_it_again(whole):
 def test_an_edited_record_says_that_it_does_not(estop, tmp_path, old, new, says):
     lines = estop.read_text().splitlines(keepends=True)
     if new == "":  # None stands for something else
-        del lines[300:-1]
+        del lines[100:-1]
     elif new is not None:
         lines[0] = lines[0].replace(old, new, 1)
     else:  # the e-stop bit out of every status
@@ -153,7 +145,7 @@ def test_what_is_no_file_or_too_long_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_changes_memory_between_decisions_begins_a_new_stretch(tmp_path):
-    rig = Rig()
+    rig = Rig(treatment=QUICK)
     recorder = recorded(rig, tmp_path)
     rig.to_applying(1.0)
     rig.core = replace(rig.core, dose=replace(rig.core.dose, past=()))  # as when ages become known
@@ -168,7 +160,7 @@ def test_what_changes_memory_between_decisions_begins_a_new_stretch(tmp_path):
 
 
 def test_one_trip_that_follows_another_is_recorded_too(tmp_path):
-    rig = Rig()
+    rig = Rig(treatment=QUICK)
     recorder = recorded(rig, tmp_path)
     rig.to_applying(1.0)
     rig.line_up = False  # the session stops; when the line is back, the wand's own trip locks
@@ -187,7 +179,7 @@ def test_one_trip_that_follows_another_is_recorded_too(tmp_path):
 
 
 def test_a_persons_stop_and_a_complete_treatment_are_no_trips(tmp_path):
-    rig = Rig()
+    rig = Rig(treatment=QUICK)
     recorder = recorded(rig, tmp_path)
     rig.to_applying(1.0)
     rig.stop()
@@ -198,7 +190,7 @@ def test_a_persons_stop_and_a_complete_treatment_are_no_trips(tmp_path):
 
 
 def test_a_hold_is_a_record_of_its_own_and_gives_itself_again(tmp_path):
-    rig = Rig()
+    rig = Rig(treatment=QUICK)
     recorder = recorded(rig, tmp_path)
     rig.to_applying(1.0)
     for _ in range(2):  # the second is in the record of the first
@@ -259,7 +251,7 @@ def test_a_full_disk_holds_up_nothing_and_is_written_to_later(tmp_path, monkeypa
         longest = max(longest, time.thread_time() - began)
 
     rig.follow = follow
-    rig.to_applying(1.0)
+    rig.until(lambda: rig.core.link.claimed, 3.0)
     tripped(rig)
     tripped(rig)
     deadline = time.monotonic() + 5.0

@@ -4,10 +4,14 @@ from pathlib import Path
 
 from cryodevice.records import FlightRecorder
 from cryodevice.records.trip_shelf import TripShelf
-from tests.system.rig import Rig
+from cryodevice.safety.limits import Zone
+from cryodevice.treatment.program import Step, Treatment
+from tests.system.rig import DEMO, Rig
 
 SETTINGS = "5e" * 32
 WALL_S = 1_795_000_000.0
+QUICK = Treatment("quick", (Step(Zone.LEFT_CHEEK, 20.0, 20.0, 10.0),))
+"""A plate that is ready at once."""
 
 
 def recorded(rig: Rig, directory: Path, shelf: TripShelf | None = None) -> FlightRecorder:
@@ -28,17 +32,17 @@ def records(directory: Path) -> list[Path]:
     return [entry.path for entry in TripShelf(directory).entries()]
 
 
-def estop_while_applying(directory: Path) -> tuple[Path, FlightRecorder]:
-    """The record of an e-stop on the skin, of a daemon that had run for longer than a record reaches back."""
-    rig = Rig()
+def estop_while_applying(directory: Path, treatment: Treatment = DEMO, lifted_s: float = 26.0) -> FlightRecorder:
+    """The record of an e-stop on the skin, after a lift that makes it reach back as far as a record does."""
+    rig = Rig(treatment=treatment)
     recorder = recorded(rig, directory)
     rig.to_applying(1.0)
     rig.sim.plant.contact = False
-    rig.run(26.0)
+    rig.run(lifted_s)
     rig.sim.plant.contact = True
     rig.run(5.0)
     rig.sim.plant.estop = True
     rig.run(5.2)
     recorder.close()
     assert not recorder.failure
-    return records(directory)[-1], recorder
+    return recorder
