@@ -53,6 +53,7 @@ class Facts:
         plate_same_s: For how long a plate channel has repeated itself to the last digit while driven.
         unanswered_s: For how long hard drive off the skin has not made the plate fall.
         unheld_s: For how long hard drive has brought the plate no closer to its setpoint.
+        residual_k: How much warmer the plate sensors show the plate than its module's voltage does.
         risen_k: How far the plate has risen under hard drive off the skin.
         rest_apart_k: Plate channel furthest from the sink, less the sink, magnitude.
         drive_share: Drive current over the wand's largest, + cools.
@@ -113,6 +114,7 @@ class Facts:
     plate_same_s: float = UNKNOWN
     unanswered_s: float = UNKNOWN
     unheld_s: float = UNKNOWN
+    residual_k: float = UNKNOWN
     risen_k: float = UNKNOWN
     rest_apart_k: float = UNKNOWN
     drive_share: float = UNKNOWN

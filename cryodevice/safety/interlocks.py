@@ -16,6 +16,7 @@ from cryodevice.safety.limits import (
     PLATE_SAME_S,
     PLATE_UNDER_FLOOR_K,
     PLATE_UNDER_SETPOINT_K,
+    RESIDUAL_K,
     REST_APART_K,
     RETREAT_S,
     RETREAT_SKIN_DEGC,
@@ -189,6 +190,8 @@ TABLE: tuple[Interlock, ...] = (
     Interlock("plate_unheld", "H02", _ON_SKIN, "unheld_s", _between(0.0, UNHELD_S), "s", Dwell.IMMEDIATE, Action.STOP, Clear.IDLE,
               "lift the wand; it is driven hard and its plate shows no answer: sink too warm, or sensors loose: have it checked",
               "fault matrix S09; " + _S),
+    Interlock("residual", "H02", COOLING, "residual_k", _between(-INF, RESIDUAL_K), "K", Dwell.SENSOR, Action.LOCKOUT, Clear.ACKNOWLEDGE,
+              "lift the wand; by its drive the plate is colder than both its sensors say: have it serviced", "fault matrix S07; " + _S),
     Interlock("wrong_way", "H07", COOLING, "risen_k", _between(0.0, RISEN_K), "K", Dwell.THERMAL, Action.LOCKOUT,
               Clear.ACKNOWLEDGE, "lift the wand; it is driven to cool and warms: have it serviced", "fault matrix A03; " + _S),
     # The drive.

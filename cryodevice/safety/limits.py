@@ -171,6 +171,10 @@ under one (fault matrix S09 gives 10 s; engineering default)."""
 UNHELD_S = 3.0
 """Longest time hard drive may bring the plate no closer to its setpoint, on the skin or off it, s: a plate whose
 sensors have come loose falls by 2.5 K meanwhile (fault matrix S09; engineering default)."""
+RESIDUAL_K = 2.0
+"""Furthest both plate sensors may drift to the warm side of what the module's voltage says of the plate, K; with the
+kelvin that is forgiven in precool it is 3, and 5 degC less that is the plate's hard floor (fault matrix S07;
+engineering default)."""
 RISEN_K = 2.0
 """Furthest a plate may rise under hard drive off the skin, K (fault matrix A03; engineering default)."""
 WAND_CLOCK_PCT = 2.0

@@ -9,12 +9,13 @@ import math
 from cryodevice.errors import QuantityError
 from cryodevice.quantities import Celsius, Channel, Seconds
 from cryodevice.safety import contact as contact_memory
-from cryodevice.safety import plate_watch, skin_estimate
+from cryodevice.safety import plate_model, plate_watch, skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose
 from cryodevice.safety.judge import judge
 from cryodevice.safety.limits import Zone, intersect
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
+from cryodevice.safety.plate_model import PlateModel
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
@@ -180,7 +181,9 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
         watch = plate_watch.followed(
             core.plate, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
         )
-        core = replace(core, plate=watch, wand_clock=wand_clock.followed(core.wand_clock, newest))
+        model = PlateModel() if state is SessionState.READY else core.model
+        model = plate_model.followed(model, newest, limit_ma, off_ma, precool=state is SessionState.PRECOOL)
+        core = replace(core, plate=watch, model=model, wand_clock=wand_clock.followed(core.wand_clock, newest))
     reached = core.reached_degc
     step = core.session.current
     if step is None or core.session.state not in COOLING:

@@ -10,6 +10,7 @@ from cryodevice.safety.exposure import Dose
 from cryodevice.safety.interlocks import TABLE, Interlock
 from cryodevice.safety.limits import Limits
 from cryodevice.safety.phases import SessionState
+from cryodevice.safety.plate_model import PlateModel
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.skin_estimate import SkinEstimate
@@ -165,6 +166,7 @@ class Core:
         link_why: Why the line is down, as last told.
         reading: Newest good reading.
         plate: How the plate sensors have behaved.
+        model: What the module's voltage says of the plate, in this session.
         wand_clock: The wand's clock beside ours.
         contact: Pessimistic memory of the contact flag.
         estimate: Worst-case skin.
@@ -191,6 +193,7 @@ class Core:
     link_why: str = "not connected yet"
     reading: Reading | None = None
     plate: PlateWatch = field(default_factory=PlateWatch)
+    model: PlateModel = field(default_factory=PlateModel)
     wand_clock: WandClock = field(default_factory=WandClock)
     contact: Contact = field(default_factory=Contact)
     dose: Dose = field(default_factory=Dose)

@@ -168,6 +168,7 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "plate_same_s": core.plate.same_s,
         "unanswered_s": core.plate.unanswered_s,
         "unheld_s": core.plate.unheld_s,
+        "residual_k": core.model.residual_k,
         "risen_k": core.plate.risen_k,
         "rest_apart_k": _rest_apart_k(reading),
         "drive_share": plate_watch.share_of(reading, identity.drive_max_ma) if identity is not None else math.nan,

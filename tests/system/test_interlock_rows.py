@@ -67,16 +67,6 @@ def plate_drifts(offset_k: float, k_s: float = 4.0) -> Callable[[Rig], None]:
     return provoke
 
 
-def plate_sensors_off_the_plate(rig: Rig) -> None:
-    """Both channels go on showing the room, noise and all."""
-
-    def before_each_exchange(request: bytes) -> bytes:
-        plate(24.0 - rig.sim.truth()["plate_degc"])(rig)
-        return request
-
-    rig.filter = before_each_exchange
-
-
 def disturb(**values) -> Callable[[Rig], None]:
     def provoke(rig: Rig) -> None:
         for name, value in values.items():
@@ -295,8 +285,9 @@ CASES: dict[str, Case] = {
     "channels_apart": Case(disturb(plate_b_offset_k=2.15)),
     "plate_jump": Case(plate(4.0)),
     "plate_frozen": Case(disturb(plate_a_frozen=True), wait_s=PLATE_SAME_S),
-    "no_response": Case(plate_sensors_off_the_plate, to_ready, wait_s=UNANSWERED_S + 2.5),
-    "plate_unheld": Case(fault("plate_off_plate", channel="both"), wait_s=UNHELD_S + 1.0),
+    "no_response": Case(disturb(plate_heat_w=43.0), to_ready, wait_s=UNANSWERED_S + 1.0),
+    "plate_unheld": Case(disturb(plate_heat_w=40.0), wait_s=UNHELD_S + 1.0),
+    "residual": Case(fault("plate_drift", channel="both", rate_k_s=0.5), wait_s=7.0),
     "wrong_way": Case(disturb(drive_reversed=True), to_ready, wait_s=4.0, budget_s=2.0),
     "drive_mismatch": Case(both(ALONE, disturb(drive_stuck_a=-0.5))),
     "drive_while_off": Case(both(ALONE, welded_and_stuck), to_idle),
