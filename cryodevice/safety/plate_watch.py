@@ -89,6 +89,11 @@ class PlateWatch:
         return max(0.0, *(self.seen_s - channel.changed_s for channel in self.channels))
 
     @property
+    def both_same_s(self) -> float:
+        """For how long both channels have repeated themselves to the last digit while driven, s."""
+        return max(0.0, min(self.seen_s - channel.changed_s for channel in self.channels))
+
+    @property
     def jump_k(self) -> float:
         """How far a channel is beyond what a plate can do, K; 0 when neither is."""
         return max(channel.jump_k for channel in self.channels)

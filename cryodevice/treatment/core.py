@@ -176,6 +176,9 @@ class Core:
         lockout: The latched lockout.
         unproven: Why the wand failed its lease proof; empty when it has not.
         leased: The last order gave a lease for cooling.
+        leased_at_s: When one last did; -inf never.
+        doubted: The plate sensors were found to deceive since; a precool that begins ends it.
+        stuck_degc: What both showed when nothing was sampled any more; None while that is not so.
         resetting: How far a reset of the wand's own trip is.
         stopping: The stop a person waits to see carried out.
         refused: Refusal code of the newest order; None when it was accepted.
@@ -202,6 +205,9 @@ class Core:
     lockout: Lockout | None = None
     unproven: str = ""
     leased: bool = False
+    leased_at_s: float = float("-inf")
+    doubted: bool = False
+    stuck_degc: tuple[float | None, float | None] | None = None
     resetting: Resetting = Resetting.NO
     stopping: Stopping | None = None
     refused: int | None = None
