@@ -1,10 +1,12 @@
 """The controller's memory as a picture for those who watch. Formats nothing, decides nothing."""
 
 import math
+from functools import partial
 
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
+from cryodevice.treatment import outlook
 from cryodevice.treatment.core import Core, Decision
 from cryodevice.treatment.evidence import fresh, skin_degc
 from cryodevice.wire.blocks import Order
@@ -57,4 +59,5 @@ def snapshot_of(
         misses=misses,
         overruns=overruns,
         claimed=core.link.claimed,
+        look_ahead=partial(outlook.seconds_left, core),
     )
