@@ -9,7 +9,7 @@ import math
 from cryodevice.errors import QuantityError
 from cryodevice.quantities import Celsius, Channel, Seconds
 from cryodevice.safety import contact as contact_memory
-from cryodevice.safety import plate_model, plate_watch, skin_estimate
+from cryodevice.safety import freeze_watch, plate_model, plate_watch, skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose
 from cryodevice.safety.judge import judge
@@ -180,7 +180,9 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
         )
         model = PlateModel() if state is SessionState.READY else core.model
         model = plate_model.followed(model, newest, limit_ma, off_ma, precool=state is SessionState.PRECOOL)
-        core = replace(core, plate=watch, model=model, wand_clock=wand_clock.followed(core.wand_clock, newest))
+        freeze = freeze_watch.followed(core.freeze, newest)
+        clock = wand_clock.followed(core.wand_clock, newest)
+        core = replace(core, plate=watch, model=model, freeze=freeze, wand_clock=clock)
     reached = core.reached_degc
     step = core.session.current
     if step is None or core.session.state not in COOLING:

@@ -7,6 +7,7 @@ from cryodevice.quantities import Seconds
 from cryodevice.safety.contact import Contact
 from cryodevice.safety.events import Event
 from cryodevice.safety.exposure import Dose
+from cryodevice.safety.freeze_watch import FreezeWatch
 from cryodevice.safety.interlocks import TABLE, Interlock
 from cryodevice.safety.limits import Limits
 from cryodevice.safety.phases import SessionState
@@ -167,6 +168,7 @@ class Core:
         reading: Newest good reading.
         plate: How the plate sensors have behaved.
         model: What the module's voltage says of the plate, in this session.
+        freeze: Infra-red of skin cold enough to freeze.
         wand_clock: The wand's clock beside ours.
         contact: Pessimistic memory of the contact flag.
         estimate: Worst-case skin.
@@ -197,6 +199,7 @@ class Core:
     reading: Reading | None = None
     plate: PlateWatch = field(default_factory=PlateWatch)
     model: PlateModel = field(default_factory=PlateModel)
+    freeze: FreezeWatch = field(default_factory=FreezeWatch)
     wand_clock: WandClock = field(default_factory=WandClock)
     contact: Contact = field(default_factory=Contact)
     dose: Dose = field(default_factory=Dose)

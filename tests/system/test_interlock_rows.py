@@ -15,7 +15,7 @@ from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.interlocks import TABLE
-from cryodevice.safety.limits import PLATE_SAME_S, UNANSWERED_S, UNHELD_S, Zone
+from cryodevice.safety.limits import IDLE_S, PLATE_SAME_S, UNANSWERED_S, UNHELD_S, Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.safety.verdict import Action
 from cryodevice.treatment.program import Step, Treatment
@@ -115,6 +115,14 @@ def skin_seen_at(degc: float) -> Callable[[Rig], None]:
         rig.sim.plant.disturbances.skin_ir_offset_k = degc - rig.sim.truth()["skin_surface_degc"]
 
     return provoke
+
+
+def skin_that_freezes(rig: Rig) -> None:
+    """Supercooled skin, seen beside the plate, that jumps up."""
+    skin_seen_at(-1.2)(rig)
+    rig.tick()
+    rig.tick()
+    skin_seen_at(-0.5)(rig)
 
 
 def to_ready(rig: Rig) -> None:
@@ -288,13 +296,16 @@ CASES: dict[str, Case] = {
     "no_response": Case(disturb(plate_heat_w=43.0), to_ready, wait_s=UNANSWERED_S + 1.0),
     "plate_unheld": Case(disturb(plate_heat_w=40.0), wait_s=UNHELD_S + 1.0),
     "residual": Case(fault("plate_drift", channel="both", rate_k_s=0.5), wait_s=7.0),
+    "plate_noise": Case(fault("plate_noise", channel="b"), wait_s=2.0),
     "wrong_way": Case(disturb(drive_reversed=True), to_ready, wait_s=4.0, budget_s=2.0),
     "drive_mismatch": Case(both(ALONE, disturb(drive_stuck_a=-0.5))),
+    "drive_idle": Case(fault("drive_open"), to_precool, wait_s=IDLE_S),
     "drive_while_off": Case(both(ALONE, welded_and_stuck), to_idle),
     "sink_sensor": Case(both(ALONE, disturb(sink_lost=True))),
     "sink_trip": Case(sink_at(52.0)),
     "sink_warm": Case(sink_at(47.0)),
     "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
+    "freeze_signature": Case(skin_that_freezes, Rig.to_lifted),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
     "retreat_time": Case(had(JUST_NOW), to_ready, wait_s=3.0),
