@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from cryodevice.bioheat import ZONES, Grid, Probe, propagator
+from cryodevice.bioheat import ZONES, Grid, Probe, exact_step, propagator
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.exposure import Past
 from cryodevice.safety.limits import Zone
@@ -46,7 +46,7 @@ Array = npt.NDArray[np.float64]
 
 _GRID = Grid(ZONES["other"].with_perfusion(PERFUSION), (2, 6, 5, 4), 1.3)
 _AIR = propagator(_GRID, STEP_S, AIR_W_M2K)
-_TOUCH = propagator(_GRID, STEP_S, WORST_CONTACT_W_M2K)
+_TOUCH = exact_step(_GRID, STEP_S, WORST_CONTACT_W_M2K)
 _BLOCKED = propagator(_GRID, STEP_S, 0.0)
 _SURFACE_AIR = _GRID.probe(0.0, AIR_W_M2K)
 _SURFACE_TOUCH = _GRID.probe(0.0, WORST_CONTACT_W_M2K)
