@@ -77,6 +77,8 @@ def beside(seed: int, seconds: float = SECONDS, spoil: Callable[[Bed], None] | N
 
     lived(bed, chosen.hand)
     sampled = [tick for tick in ticks if not tick[5]]
+    if not sampled:  # nothing was begun: skin too cold to start with, or a hand that stops first
+        return Beside(seed, chosen.told(), 0, 0, 0, 0.0, "", 0.0, 0.0, 0.0, 0.0)
     least = min(sampled, key=lambda tick: tick[3] - tick[4])
     touched = [true - estimate for _, _, contact, true, estimate, _ in sampled if contact] or [0.0]
     return Beside(
@@ -106,13 +108,14 @@ def once(_name: str, number: int) -> dict[str, Any]:
 
 def page(kept: list[dict[str, Any]]) -> str:
     """The document."""
-    people = [Beside(**one) for result in kept if result["ok"] for one in result["people"]]
+    drawn = [Beside(**one) for result in kept if result["ok"] for one in result["people"]]
+    people = [one for one in drawn if one.ticks]
     failed = [result for result in kept if not result["ok"]]
     least = min(people, key=lambda one: one.least_k)
     touched = [one for one in people if one.lowest_true_degc < 25.0]
     nearest = min(touched, key=lambda one: one.touched_least_k)
     lines = [
-        f"| people | {len(people)} |",
+        f"| people drawn, and treated | {len(drawn)}, {len(people)} |",
         f"| ticks | {sum(one.ticks for one in people)} |",
         f"| ticks with the estimate above the skin | {sum(one.above for one in people)}, runs of ten people that failed: {len(failed)} |",
         f"| touches no sample had told of yet, in which it was above for that one tick | {sum(one.unsampled for one in people)} |",
