@@ -75,6 +75,15 @@ def test_what_was_touched_while_nothing_was_sampled_is_charged(name):
     assert rig.core.estimate.skin_degc(CHEEK) <= rig.true_skin_degc
 
 
+def test_contact_that_was_seen_before_the_samples_stood_still_is_charged_once():
+    rig = Rig(treatment=COLDEST)
+    rig.to_applying(2.0)
+    rig.sim.faults.inject(injection("safety_task_dead"))
+    rig.run(3.0)
+    assert rig.core.doubted
+    assert rig.core.dose.of(CHEEK).contact_s == pytest.approx(true_zone(rig).contact_s, abs=0.3)
+
+
 def test_what_is_sampled_again_is_believed_and_a_new_precool_ends_the_doubt():
     rig = Rig(treatment=COLDEST)
     rig.to_lifted()
