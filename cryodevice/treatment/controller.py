@@ -76,7 +76,7 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     core = _judged(core, inputs, config)
     judged_states = core.session.judged_states
     core = replace(core, session=obeyed(core.session, core.verdict, touching=seen.touching), now_s=inputs.now_s)
-    core = doubt.followed(before, _latched(core, journal))
+    core = doubt.followed(_latched(core, journal))
     core = _rebased(before, core, inputs.now_s)
     ask = orders.wanted(core, judged_states, config)
     core, order = orders.built(core, ask, config)

@@ -28,13 +28,11 @@ SURE_K = 0.5
 """Residual that noise and lag explain, K: what is above it is taken off the plate (engineering default)."""
 
 
-def followed(before: Core, core: Core) -> Core:
+def followed(core: Core) -> Core:
     """The controller after the verdict of this tick: whether the plate is doubted, and what is charged for it."""
-    leased_at_s = core.now_s if before.leased else core.leased_at_s
-    core = replace(core, leased_at_s=leased_at_s)
     if core.session.state is SessionState.PRECOOL:  # it has been seen to agree with the sink
         return replace(core, doubted=False, stuck_degc=None) if core.doubted else core
-    if core.doubted or not core.now_s - leased_at_s <= WARMED_AFTER_S:
+    if core.doubted or not core.now_s - core.leased_at_s <= WARMED_AFTER_S:
         return core
     if not any(finding.id in UNTRUSTED for finding in core.verdict.active):
         return core

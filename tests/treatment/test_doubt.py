@@ -95,7 +95,7 @@ def test_what_is_sampled_again_is_believed_and_a_new_precool_ends_the_doubt():
     rig.run(0.5)
     assert not doubt.blind(rig.core, rig.now)
     again = replace(rig.core, session=replace(rig.core.session, state=S.PRECOOL))
-    after = doubt.followed(again, again)
+    after = doubt.followed(again)
     assert (after.doubted, after.stuck_degc) == (False, None)
 
 
