@@ -1,6 +1,6 @@
 """What the loop tells the world after each tick: one frozen picture, and numbered events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
@@ -51,6 +51,8 @@ class Snapshot:
         tick_late_ms: How late this tick ran.
         ticks, misses, overruns: Counted since start.
         claimed: Our session token is in force; until then the wand is only watched.
+        look_ahead: Gives the seconds of contact until each limit, nearest first (an estimate); reckoned when asked, so
+            that no tick waits for it.
     """
 
     at_s: Seconds
@@ -72,6 +74,7 @@ class Snapshot:
     misses: int
     overruns: int
     claimed: bool = True
+    look_ahead: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The controller's memory as a picture for those who watch. Formats nothing, decides nothing."""
 
 import math
+from functools import partial
 
 from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
+from cryodevice.treatment import outlook
 from cryodevice.treatment.core import Core, Decision
 from cryodevice.treatment.evidence import fresh, skin_degc
 from cryodevice.wire.blocks import Order
@@ -60,4 +62,5 @@ def snapshot_of(
         misses=misses,
         overruns=overruns,
         claimed=core.link.claimed,
+        look_ahead=partial(outlook.seconds_left, core),
     )
