@@ -1,6 +1,6 @@
 """What the loop tells the world after each tick: one frozen picture, and numbered events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
@@ -54,6 +54,8 @@ class Snapshot:
         claimed: Our session token is in force; until then the wand is only watched.
         trip: The newest trip on record; None when there is none.
         trips_failing: Why trips are not being recorded; empty while they are.
+        look_ahead: Gives the seconds of contact until each limit, nearest first (an estimate); reckoned when asked, so
+            that no tick waits for it.
     """
 
     at_s: Seconds
@@ -77,6 +79,7 @@ class Snapshot:
     claimed: bool = True
     trip: TripNote | None = None
     trips_failing: str = ""
+    look_ahead: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True, slots=True)
