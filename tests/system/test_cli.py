@@ -19,7 +19,19 @@ def refused(done, code: int, *says: str) -> None:
 def test_help_names_every_command_and_the_exit_codes():
     done = cryodevice("--help")
     assert done.returncode == 0
-    for word in ("demo", "run", "check", "status", "stop", "treat", "reset", "interlocks", "records", "exit status"):
+    for word in (
+        "demo",
+        "run",
+        "check",
+        "status",
+        "stop",
+        "treat",
+        "reset",
+        "interlocks",
+        "explain",
+        "records",
+        "exit status",
+    ):
         assert word in done.stdout
     refused(cryodevice(), 2, "COMMAND")
     refused(cryodevice("dance"), 2, "invalid choice")
