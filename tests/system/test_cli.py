@@ -117,7 +117,8 @@ def test_a_session_from_the_command_line(tmp_path):
         refused(cryodevice("treat", tmp_path / "none.toml", *config), 2, "none.toml")
         refused(cryodevice("reset", *config), 3, "nothing is locked")
         testbed.wand.hand(trigger=True, motion=True)
-        done = cryodevice("treat", treatment, *config)
+        refused(cryodevice("treat", treatment, "--client", " ", *config), 2, "--client is ' '")
+        done = cryodevice("treat", treatment, "--client", "Anna  B", *config)
         assert done.returncode == 0, done
         testbed.daemon.until_state("precool", "lifted")
         refused(cryodevice("treat", treatment, *config), 3, "a session is")
@@ -137,4 +138,5 @@ def test_a_session_from_the_command_line(tmp_path):
         testbed.daemon.until(lambda status: not status["link"]["up"], 5, "the wand gone")
         done = cryodevice("stop", *config)
         assert (done.returncode, "has not shown that it is off" in done.stdout) == (1, True), done
+    assert testbed.daemon.ledger().others.keys() == {"anna b"}
     assert cryodevice("records", "quarantine", *config).returncode == 0
