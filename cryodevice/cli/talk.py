@@ -9,7 +9,8 @@ from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.program import refusals
 from cryodevice.cli.text import status_lines
 from cryodevice.console.local_socket import SOCKET_NAME, ask
-from cryodevice.errors import ExitCode
+from cryodevice.errors import ExitCode, QuantityError, SettingsError
+from cryodevice.safety.exposure import client_named
 from cryodevice.settings.program_file import load_program, named
 
 
@@ -25,6 +26,8 @@ def main(options: argparse.Namespace) -> ExitCode:
         request |= {"ask": "start", "treatment": filed.tree}
     if options.command == "reset":
         request["service"] = options.service
+    if options.command == "treat" and options.client is not None:
+        request["client"] = _client(options.client)
     answer = ask(settings.state_dir / SOCKET_NAME, request)
     if options.json:
         print(json.dumps(answer, indent=2))
@@ -43,6 +46,13 @@ def _refused(reasons: list[str], *, as_json: bool) -> ExitCode:
     message = "; ".join(reasons)
     print(json.dumps({"ok": False, "message": message}, indent=2) if as_json else f"refused: {message}")
     return ExitCode.REFUSED
+
+
+def _client(name: str) -> str:
+    try:
+        return client_named(name)
+    except QuantityError as error:
+        raise SettingsError(f"--{error.message}") from error
 
 
 def _who() -> str:

@@ -21,6 +21,7 @@ from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain
 from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import ANONYMOUS, client_named
 from cryodevice.settings.program_file import program_from
 from cryodevice.treatment.core import Command, Reset, Start, Stop
 from cryodevice.treatment.programs import spread
@@ -182,7 +183,8 @@ class LocalSocket:
             case "reset":
                 return await self._command(Reset(who, request.get("service") is True))
             case "start":
-                treatment = spread(program_from(request.get("treatment"), "the request"))
+                program = program_from(request.get("treatment"), "the request")
+                treatment = spread(program, client_named(request.get("client", ANONYMOUS)))
                 return await self._command(Start(secrets.token_hex(8), treatment, who))
             case "watch":
                 return _refused(f"{MOST_WATCHERS} are watching already: end one of them")

@@ -18,7 +18,7 @@ from cryodevice.settings.program_file import load_program
 from cryodevice.settings.sections import File
 from cryodevice.treatment.program import objections
 from cryodevice.treatment.programs import spread
-from firmware_sim import cli as simulator_cli
+from firmware_sim.cli import arguments as simulator_arguments
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -27,7 +27,7 @@ PAGES = sorted(
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRAMS = sorted((ROOT / "config" / "programs").glob("*.toml"))
-PARSERS = {"cryodevice": cli._parser, "firmware-sim": simulator_cli._parser}
+PARSERS = {"cryodevice": cli._parser, "firmware-sim": simulator_arguments.parser}
 
 
 def fences(path: Path, *languages: str) -> list[str]:
