@@ -21,7 +21,8 @@ from tests.treatment.ideal_wand import ONE, PRESENT, TOKEN, Bench
 from tests.treatment.test_controller import SKIN_STOP
 from tests.treatment.ways import Way, followed, reached
 
-pytestmark = pytest.mark.xdist_group("exhaustive")  # one worker: the walk is costly and shared
+pytestmark = [pytest.mark.xdist_group("exhaustive"), pytest.mark.timeout(180)]
+"""One worker: the walk is costly and shared. It has 8 s of computing, on a busy machine much more by the clock."""
 S = SessionState
 WAND = {"plate_a_degc": 8.0, "plate_b_degc": 8.1}
 Event = Callable[[Bench], object]
