@@ -1,4 +1,4 @@
-"""``cryodevice status | stop | treat | reset``: talk to a running daemon over its local socket."""
+"""``status | stop | treat | reset | acknowledge | pause-audio``: talk to a running daemon over its local socket."""
 
 import argparse
 import getpass
@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+from cryodevice.cli.alarm_text import NOT_MONITORING
 from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.text import status_lines
 from cryodevice.console.local_socket import SOCKET_NAME, ask
-from cryodevice.errors import ExitCode
+from cryodevice.errors import ExitCode, StoreError
 from cryodevice.settings.treatment_file import load_treatment
 
 
@@ -32,7 +33,14 @@ def main(options: argparse.Namespace) -> ExitCode:
         request |= {"ask": "start", "treatment": {"name": treatment.name, "step": steps}}
     if options.command == "reset":
         request["service"] = options.service
-    answer = ask(settings.state_dir / SOCKET_NAME, request)
+    if options.command == "acknowledge":
+        request["alarm"] = options.alarm or ""
+    try:
+        answer = ask(settings.state_dir / SOCKET_NAME, request)
+    except StoreError as error:
+        if options.command == "status":
+            raise StoreError(f"{NOT_MONITORING}: {error.message}", **error.evidence) from error
+        raise
     if options.json:
         print(json.dumps(answer, indent=2))
     elif options.command == "status" and isinstance(answer.get("status"), dict):

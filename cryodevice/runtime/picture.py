@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from cryodevice.quantities import Channel
+from cryodevice.runtime.alarm_desk import AlarmView, way_out
 from cryodevice.runtime.snapshot import Snapshot
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone
@@ -13,6 +14,8 @@ from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.treatment.news import evidence_of
 
 Plain = dict[str, object]
+TICKS_WITHIN_S = 1.0
+"""A loop whose newest tick is older watches nothing, s (engineering default: five ticks of the slowest rate)."""
 
 
 def number(value: float | None, digits: int = 3) -> float | None:
@@ -51,6 +54,38 @@ def lockout(latched: Lockout | None) -> Plain | None:
     return {"cause": latched.cause, **evidence_of(latched)} if latched is not None else None
 
 
+def alarms(view: AlarmView, now_s: float) -> Plain:
+    """The alarms that stand, the most urgent first, and what is to be heard of them."""
+    return {
+        "sounding": view.sounding.name.lower() if view.sounding is not None else None,
+        "pause_left_s": number(view.pause_left_s, 1),
+        "standing": [
+            {
+                "alarm": one.alarm.id,
+                "cause": one.cause,
+                "priority": one.priority.name.lower(),
+                "occurrence": one.number,
+                "says": one.alarm.says,
+                "hint": one.says,
+                "present": one.present,
+                "latched": one.latched,
+                "acknowledged": one.acknowledged,
+                "sounding": one.sounding(now_s),
+                "age_s": number(now_s - one.began_s, 1),
+                "clears": way_out(one),
+            }
+            for one in view.standing
+        ],
+    }
+
+
+def monitoring(snapshot: Snapshot, age_s: float) -> Plain:
+    """Whether somebody guards the wand; ``age_s`` since the last tick, for a loop that stands still."""
+    stalled = not age_s <= TICKS_WITHIN_S
+    why = f"the control loop has not ticked for {age_s:.1f} s" if stalled else snapshot.alarms.blind
+    return {"ok": not why, "why": why, "stalled": stalled}
+
+
 def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:
     """Totals by zone."""
     return {
@@ -67,11 +102,14 @@ def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:
     }
 
 
-def status(snapshot: Snapshot) -> Plain:
-    """Everything ``cryodevice status`` shows."""
+def status(snapshot: Snapshot, now_s: float | None = None) -> Plain:
+    """Everything ``cryodevice status`` shows at ``now_s``, by default the time of the snapshot."""
     session, identity = snapshot.session, snapshot.identity
     reading = snapshot.reading
+    age_s = 0.0 if now_s is None else now_s - snapshot.at_s
     return {
+        "monitoring": monitoring(snapshot, age_s),
+        "alarms": alarms(snapshot.alarms, snapshot.at_s),
         "link": {"up": snapshot.link_up, "why": snapshot.link_why},
         "wand": None
         if identity is None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.alarm_desk import QUIET, AlarmView
 from cryodevice.safety.events import Event
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Limits, Zone
@@ -51,6 +52,7 @@ class Snapshot:
         tick_late_ms: How late this tick ran.
         ticks, misses, overruns: Counted since start.
         claimed: Our session token is in force; until then the wand is only watched.
+        alarms: The alarms that stand.
     """
 
     at_s: Seconds
@@ -72,6 +74,7 @@ class Snapshot:
     misses: int
     overruns: int
     claimed: bool = True
+    alarms: AlarmView = QUIET
 
 
 @dataclass(frozen=True, slots=True)

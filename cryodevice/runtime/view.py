@@ -3,6 +3,7 @@
 import math
 
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.alarm_desk import AlarmView
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
 from cryodevice.treatment.core import Core, Decision
@@ -30,7 +31,15 @@ def session_view(core: Core) -> SessionView:
 
 
 def snapshot_of(
-    decision: Decision, wall_s: float, order: Order | None, *, late_s: float, ticks: int, misses: int, overruns: int
+    decision: Decision,
+    wall_s: float,
+    order: Order | None,
+    *,
+    late_s: float,
+    ticks: int,
+    misses: int,
+    overruns: int,
+    alarms: AlarmView,
 ) -> Snapshot:
     """One tick as a snapshot."""
     core = decision.core
@@ -57,4 +66,5 @@ def snapshot_of(
         misses=misses,
         overruns=overruns,
         claimed=core.link.claimed,
+        alarms=alarms,
     )

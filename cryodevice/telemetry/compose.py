@@ -16,8 +16,9 @@ from cryodevice.telemetry import parts
 from cryodevice.telemetry import payloads as p
 from cryodevice.telemetry.values import number, plain, rounded, text, utc
 
-_FINDINGS_SHOWN = 12
-"""Findings in one ``state``: 12 of some 350 bytes keep it well under 8 KiB; the strongest come first."""
+_FINDINGS_SHOWN = 8
+_ALARMS_SHOWN = 8
+"""Findings and alarms in one ``state``: 8 of some 450 bytes each keep it under 8 KiB; the strongest come first."""
 
 
 class Composer:
@@ -56,9 +57,14 @@ class Composer:
         """What the device does and why it may not do more."""
         strongest = sorted(snapshot.findings, key=lambda finding: -finding.action)
         shown = strongest[:_FINDINGS_SHOWN]
-        session = snapshot.session
+        session, alarms = snapshot.session, snapshot.alarms
         return p.StatePayload(
             **self._head(p.StatePayload, snapshot),
+            monitoring=p.MonitoringItem(ok=not alarms.blind, why=text(alarms.blind, 200)),
+            sounding=alarms.sounding.name.lower() if alarms.sounding is not None else None,
+            audio_paused=alarms.pause_left_s > 0.0,
+            alarms=[parts.alarm(one, snapshot.at_s) for one in alarms.standing[:_ALARMS_SHOWN]],
+            alarms_omitted=max(0, len(alarms.standing) - _ALARMS_SHOWN),
             link=p.LinkItem(up=snapshot.link_up, why=text(snapshot.link_why)),
             session=p.SessionItem(
                 id=session.session_id,

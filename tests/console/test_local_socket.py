@@ -80,7 +80,7 @@ async def test_commands_reach_the_loop_and_are_answered_by_their_event(served):
         (b"[1]\n", "one JSON object a line"),
         (b"\xff\xfe\n", "one JSON object a line"),
         (b"[" * 20_000 + b"\n", "one JSON object a line"),
-        (b'{"ask": "dance"}\n', "it may be status, watch, stop, start or reset"),
+        (b'{"ask": "dance"}\n', "it may be status, watch, stop, start, reset, acknowledge or pause-audio"),
         (b'{"ask": "status"}\n', "not ready yet"),
         (b'{"ask": "start"}\n', "is no treatment"),
         (b'{"ask": "start", "treatment": {"name": "t", "step": [{"zone": "lips"}]}}\n', "zone"),
