@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -98,6 +98,7 @@ def picture_of(daemon: Daemon) -> Plain | None:
     if latest is None:
         return None
     now_s = daemon.loop.clock.monotonic()
+    latest = replace(latest, alarms=daemon.loop.alarms.view(now_s))  # a command is seen at once, and without a tick
     return {**status(latest, now_s), "mqtt": asdict(daemon.publisher.health) if daemon.publisher is not None else None}
 
 

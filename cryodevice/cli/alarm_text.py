@@ -16,7 +16,7 @@ def alarm_lines(status: Mapping[str, Any]) -> list[tuple[str, str]]:
     standing = alarms["standing"]
     lines += [(alarm["priority"], _line(alarm)) for alarm in standing[:_STANDING_SHOWN]]
     if len(standing) > _STANDING_SHOWN:
-        lines.append(("", f"ALARM   and {len(standing) - _STANDING_SHOWN} more"))
+        lines.append(("", f"ALARM     and {len(standing) - _STANDING_SHOWN} more"))
     if alarms["pause_left_s"]:
         lines.append(("", f"audio     paused, {alarms['pause_left_s']:.0f} s left, then it sounds again"))
     return lines

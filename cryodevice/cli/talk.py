@@ -13,6 +13,9 @@ from cryodevice.console.local_socket import SOCKET_NAME, ask
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.settings.treatment_file import load_treatment
 
+_ANSWERED = frozenset({"treat", "reset", "acknowledge", "pause-audio"})
+"""Commands that may be refused."""
+
 
 def main(options: argparse.Namespace) -> ExitCode:
     """Send one request and show the answer."""
@@ -46,7 +49,7 @@ def main(options: argparse.Namespace) -> ExitCode:
     elif options.command == "status" and isinstance(answer.get("status"), dict):
         print("\n".join(status_lines(cast("dict[str, Any]", answer["status"]))))
     else:
-        refused = options.command in {"treat", "reset"} and answer.get("ok") is not True
+        refused = options.command in _ANSWERED and answer.get("ok") is not True
         print(f"{'refused: ' if refused else ''}{answer.get('message', '')}")
     if answer.get("ok") is True:
         return ExitCode.FINE

@@ -109,7 +109,7 @@ def status(snapshot: Snapshot, now_s: float | None = None) -> Plain:
     age_s = 0.0 if now_s is None else now_s - snapshot.at_s
     return {
         "monitoring": monitoring(snapshot, age_s),
-        "alarms": alarms(snapshot.alarms, snapshot.at_s),
+        "alarms": alarms(snapshot.alarms, snapshot.at_s if now_s is None else now_s),
         "link": {"up": snapshot.link_up, "why": snapshot.link_why},
         "wand": None
         if identity is None

@@ -17,8 +17,8 @@ from cryodevice.telemetry import payloads as p
 from cryodevice.telemetry.values import number, plain, rounded, text, utc
 
 _FINDINGS_SHOWN = 8
-_ALARMS_SHOWN = 8
-"""Findings and alarms in one ``state``: 8 of some 450 bytes each keep it under 8 KiB; the strongest come first."""
+_ALARMS_SHOWN = 6
+"""Findings and alarms in one ``state``: at some 400 bytes each they stay under 8 KiB; the strongest come first."""
 
 
 class Composer:
