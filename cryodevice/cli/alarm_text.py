@@ -10,8 +10,8 @@ _STANDING_SHOWN = 8
 def alarm_lines(status: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Priority (empty for none) and words of each line; the most urgent first."""
     lines = []
-    if not status["monitoring"]["ok"]:
-        lines.append(("high", f"{NOT_MONITORING}  {status['monitoring']['why']}"))
+    if not (monitoring := status["monitoring"])["ok"]:
+        lines.append(unwatched(monitoring["priority"], monitoring["why"]))
     alarms = status["alarms"]
     standing = alarms["standing"]
     lines += [(alarm["priority"], _line(alarm)) for alarm in standing[:_STANDING_SHOWN]]
@@ -20,6 +20,11 @@ def alarm_lines(status: Mapping[str, Any]) -> list[tuple[str, str]]:
     if alarms["pause_left_s"]:
         lines.append(("", f"audio     paused, {alarms['pause_left_s']:.0f} s left, then it sounds again"))
     return lines
+
+
+def unwatched(priority: str, why: str) -> tuple[str, str]:
+    """Priority and words of the alarm that nobody guards the wand."""
+    return priority, f"ALARM     {priority.upper():6} {NOT_MONITORING}: {why}"
 
 
 def _line(alarm: Mapping[str, Any]) -> str:

@@ -101,7 +101,9 @@ def drawn(
     if alarms:
         at_s = time.monotonic()
         told = Text("\n", overflow="fold").join(Text(words, style=style_of(level, at_s)) for level, words in alarms)
-        frames.insert(0, Panel(told, title="alarms", border_style=style_of(alarms[0][0], 0.0) or "dim"))
+        frames.insert(
+            0, Panel(told, title="alarms", border_style=style_of(alarms[0][0], at_s).removesuffix(" reverse"))
+        )
     return Group(*frames)
 
 

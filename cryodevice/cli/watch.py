@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryodevice.cli.alarm_text import NOT_MONITORING, alarm_lines
+from cryodevice.cli.alarm_text import NOT_MONITORING, alarm_lines, unwatched
 from cryodevice.cli.annunciator import Bell, heard, priority_unwatched
 from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.live import EVENTS_SHOWN, QUIET, REDRAW_HZ, WAITING, drawn, on_a_terminal
@@ -186,7 +186,7 @@ async def _as_picture(path: Path, device: str) -> None:
 
 def _alarms(seen: Seen, last: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     if not seen.connected:
-        return [(priority_unwatched(last), f"{NOT_MONITORING}  {seen.why}")]
+        return [unwatched(priority_unwatched(last), seen.why)]
     return alarm_lines(seen.status) if seen.status is not None else []
 
 

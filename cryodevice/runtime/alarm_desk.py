@@ -44,6 +44,7 @@ _WORDS: Mapping[Change, str] = MappingProxyType(
     }
 )
 _BEFORE = "before the restart: "
+_BY_A_PERSON = frozenset({Change.ACKNOWLEDGED, Change.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,18 @@ class AlarmView:
         standing: The most urgent first.
         sounding: Priority to be sounded; None is silence.
         pause_left_s: Seconds until a paused sound comes back, 0 when none is paused.
-        blind: Why nobody guards the wand; empty while it is guarded.
+        blind_by: The most urgent of those that are present while nobody guards the wand; None while it is guarded.
     """
 
     standing: tuple[Occurrence, ...] = ()
     sounding: Priority | None = None
     pause_left_s: float = 0.0
-    blind: str = ""
+    blind_by: Occurrence | None = None
+
+    @property
+    def blind(self) -> str:
+        """Why nobody guards the wand; empty while it is guarded."""
+        return f"{self.blind_by.alarm.says}: {self.blind_by.says}" if self.blind_by is not None else ""
 
 
 QUIET = AlarmView()
@@ -152,14 +158,17 @@ class AlarmDesk:
         """A person's command; the last event answers it."""
         if isinstance(command, PauseAudio):
             self._alarms, changes = alarms.audio_paused(self._alarms, now_s)
-            refusal = self._why_not_paused(now_s)
-        else:
-            if command.alarm and not any(command.alarm in (one.alarm.id, one.cause) for one in self._alarms.standing):
-                return (_refused(now_s, f"no alarm {command.alarm!r} stands", command.who),)
-            self._alarms, changes = alarms.acknowledged(self._alarms, now_s, command.alarm)
-            refusal = "no alarm waits to be acknowledged"
+            if not changes:
+                return (_refused(now_s, self._why_not_paused(now_s), command.who),)
+            self._told(changes, now_s, wall_s, command.who)
+            causes = [one.cause for _, one in changes]
+            said = f"sound paused for {alarms.PAUSE_S:g} s: {', '.join(causes)}"
+            return (Event(EventKind.AUDIO_PAUSED, now_s, said, {"causes": causes, "who": command.who}),)
+        if command.alarm and not any(command.alarm in (one.alarm.id, one.cause) for one in self._alarms.standing):
+            return (_refused(now_s, f"no alarm {command.alarm!r} stands", command.who),)
+        self._alarms, changes = alarms.acknowledged(self._alarms, now_s, command.alarm)
         if not changes:
-            return (_refused(now_s, refusal, command.who),)
+            return (_refused(now_s, "no alarm waits to be acknowledged", command.who),)
         return self._told(changes, now_s, wall_s, command.who)
 
     def view(self, now_s: Seconds) -> AlarmView:
@@ -167,7 +176,7 @@ class AlarmDesk:
         standing = self._alarms.standing
         if not standing:
             return QUIET
-        blind = next((f"{one.alarm.says}: {one.says}" for one in standing if one.alarm.blind and one.present), "")
+        blind = next((one for one in standing if one.alarm.blind and one.present), None)
         loudest, left_s = alarms.loudest(self._alarms, now_s), alarms.pause_left_s(self._alarms, now_s)
         return AlarmView(standing, loudest, left_s, blind)
 
@@ -190,8 +199,8 @@ class AlarmDesk:
 
     def _told(self, changes: alarms.Changes, now_s: Seconds, wall_s: float, who: str) -> tuple[Event, ...]:
         for change, one in changes:
-            name, level = one.alarm.id, one.priority.name.lower()
-            self.log.append(AlarmEntry(wall_s, change, one.number, name, one.cause, level, one.latched, one.says, who))
+            name, level, by = one.alarm.id, one.priority.name.lower(), who if change in _BY_A_PERSON else ""
+            self.log.append(AlarmEntry(wall_s, change, one.number, name, one.cause, level, one.latched, one.says, by))
         return tuple(_event(change, one, now_s, who) for change, one in changes)
 
 
@@ -212,7 +221,7 @@ def _event(change: Change, one: Occurrence, now_s: Seconds, who: str) -> Event:
         "latched": one.latched,
         "clears": way_out(one),
     }
-    if who:
+    if who and change in _BY_A_PERSON:
         evidence["who"] = who
     message = f"{one.priority.name} alarm {one.number}, {_WORDS[change]}: {one.alarm.says} ({one.cause}: {one.says})"
     return Event(_KINDS[change], now_s, message, evidence)

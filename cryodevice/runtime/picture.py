@@ -7,8 +7,10 @@ from dataclasses import asdict
 from cryodevice.quantities import Channel
 from cryodevice.runtime.alarm_desk import AlarmView, way_out
 from cryodevice.runtime.snapshot import Snapshot
+from cryodevice.safety.alarm_table import Priority
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone
+from cryodevice.safety.phases import TREATING
 from cryodevice.safety.readings import Fresh, Invalid, Sample, Stale, aged
 from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.treatment.news import evidence_of
@@ -81,9 +83,13 @@ def alarms(view: AlarmView, now_s: float) -> Plain:
 
 def monitoring(snapshot: Snapshot, age_s: float) -> Plain:
     """Whether somebody guards the wand; ``age_s`` since the last tick, for a loop that stands still."""
-    stalled = not age_s <= TICKS_WITHIN_S
-    why = f"the control loop has not ticked for {age_s:.1f} s" if stalled else snapshot.alarms.blind
-    return {"ok": not why, "why": why, "stalled": stalled}
+    blind, treating = snapshot.alarms.blind_by, snapshot.session.state in TREATING
+    priority = blind.priority if blind is not None else None
+    stalled, why = not age_s <= TICKS_WITHIN_S, snapshot.alarms.blind
+    if stalled:
+        priority, why = Priority.HIGH if treating else Priority.MEDIUM, f"no tick of the control loop for {age_s:.1f} s"
+    told = priority.name.lower() if priority is not None else None
+    return {"ok": not why, "why": why, "priority": told, "stalled": stalled}
 
 
 def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:

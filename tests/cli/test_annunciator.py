@@ -65,7 +65,7 @@ def status(state: str = "idle", sounding: str | None = None, *, ok: bool = True,
     standing = [one | alarm] if alarm or sounding else []
     return {
         "session": {"state": state},
-        "monitoring": {"ok": ok, "why": "" if ok else "the loop stands", "stalled": stalled},
+        "monitoring": {"ok": ok, "why": "" if ok else "the loop stands", "priority": "high", "stalled": stalled},
         "alarms": {"sounding": sounding, "pause_left_s": 0.0, "standing": standing},
     }
 
@@ -98,7 +98,7 @@ def test_the_lines_say_priority_state_and_way_out_in_words() -> None:
     many = status(sounding="high")
     many["alarms"]["standing"] *= 10
     assert alarm_lines(many)[-1] == ("", "ALARM     and 2 more")
-    assert alarm_lines(status(ok=False))[0] == ("high", "NOT MONITORING  the loop stands")
+    assert alarm_lines(status(ok=False))[0] == ("high", "ALARM     HIGH   NOT MONITORING: the loop stands")
 
 
 def test_in_short() -> None:

@@ -91,7 +91,7 @@ def test_it_follows_a_daemon_in_every_form_through_a_restart_until_ctrl_c(tmp_pa
             assert all(line[:4].isdecimal() and line[19] == "Z" for line in plain.lines()), plain.text
             testbed.daemon.send(signal.SIGTERM)
             testbed.daemon.wait(10)
-            picture.until("NOT MONITORING  the daemon has ended; waiting for it")
+            picture.until("NOT MONITORING: the daemon has ended; waiting for it")
             plain.until("NOT MONITORING: the daemon has ended; waiting for it")
             until(lambda: '"connected": false' in as_json.text, 10, "no daemon", lambda: as_json.text[-500:])
             ended_at = len(plain.text)

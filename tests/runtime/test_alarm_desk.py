@@ -1,10 +1,12 @@
 """The desk: what it gathers from a tick, what people may ask of it, what it writes down."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from cryodevice.quantities import Seconds
+from cryodevice.runtime import picture
 from cryodevice.runtime.alarm_desk import QUIET, Acknowledge, AlarmDesk, PauseAudio, way_out
 from cryodevice.runtime.ports import AlarmEntry, AlarmHistory
 from cryodevice.safety import skin_estimate
@@ -82,7 +84,7 @@ def test_a_finding_becomes_an_alarm_is_told_seen_and_written_down() -> None:
         ("raised", 1, ""),
         ("condition_ended", 1, ""),
         ("acknowledged", 1, "anna"),
-        ("over", 1, "anna"),
+        ("over", 1, ""),
     ]
     assert desk.view() is QUIET
 
@@ -117,7 +119,7 @@ def test_a_reset_acknowledges_what_is_past_and_only_that() -> None:
     events = desk.tick("sink_trip", events=(EventKind.LOCKOUT_CLEARED,))
     assert kinds(events) == [EventKind.ALARM_ACKNOWLEDGED, EventKind.ALARM_OVER]
     assert [one.cause for one in desk.view().standing] == ["sink_trip"]
-    assert desk.log.entries[-1].who == "reset"
+    assert [(entry.what, entry.who) for entry in desk.log.entries[-2:]] == [("acknowledged", "reset"), ("over", "")]
 
 
 def test_conditions_come_go_and_are_named_by_their_first_words() -> None:
@@ -208,3 +210,26 @@ def test_a_desk_without_a_log_keeps_its_alarms_all_the_same() -> None:
     desk.happened(Condition.INTERRUPTED, "look at the skin")
     desk.followed(START, (), 0.0)
     assert desk.view(Seconds(0.0)).sounding is Priority.HIGH
+
+
+def test_a_pause_is_told_once_with_all_that_it_silences() -> None:
+    desk = Desk()
+    desk.tick("skin_stop", "fan")
+    (event,) = desk.desk.heeded(PauseAudio("anna"), Seconds(desk.now), 1e9)
+    assert event.message == "sound paused for 120 s: skin_stop, fan"
+    assert event.evidence == {"causes": ["skin_stop", "fan"], "who": "anna"}
+    assert [entry.what for entry in desk.log.entries[-2:]] == ["paused", "paused"]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "state", "ok", "priority"),
+    [
+        (0.9, SessionState.IDLE, True, None),
+        (1.1, SessionState.IDLE, False, "medium"),
+        (1.1, SessionState.PAUSED, False, "high"),
+        (float("nan"), SessionState.IDLE, False, "medium"),
+    ],
+)
+def test_a_loop_that_stands_still_monitors_nothing(age_s, state, ok, priority) -> None:
+    told = picture.monitoring(SimpleNamespace(alarms=QUIET, session=SimpleNamespace(state=state)), age_s)
+    assert (told["ok"], told["priority"], told["stalled"]) == (ok, priority, not ok)

@@ -130,7 +130,8 @@ def _event(seq: int, epoch: str = "run", **evidence: object) -> NumberedEvent:
 def _alarms(*causes: str, says: str = "lift the wand") -> AlarmView:
     named = {cause: Cause(Seconds(90.0), says) for cause in causes}
     memory, _ = alarms.followed(alarms.Alarms(), named, Seconds(95.0), treating=True)
-    return AlarmView(memory.standing, alarms.loudest(memory, 95.0), alarms.pause_left_s(memory, 95.0), "nobody looks")
+    blind = next((one for one in memory.standing if one.alarm.blind), None)
+    return AlarmView(memory.standing, alarms.loudest(memory, 95.0), alarms.pause_left_s(memory, 95.0), blind)
 
 
 @dataclass

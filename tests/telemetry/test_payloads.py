@@ -267,7 +267,7 @@ def test_the_worst_tick_stays_under_8_kib(composer: Composer, samples: Any) -> N
         link_why="w" * 5000,
         session=replace(samples.session, ended_why="e" * 5000),
         permit=False,
-        alarms=replace(samples.alarms(*(row.id for row in TABLE), says="s" * 500), blind="b" * 500),
+        alarms=replace(samples.alarms(*(row.id for row in TABLE), says="s" * 500)),
     )
     for topic, payload in every(composer, samples, snapshot).items():
         assert len(encode(payload)) <= MAX_BYTES, topic
@@ -281,11 +281,15 @@ def test_the_worst_tick_stays_under_8_kib(composer: Composer, samples: Any) -> N
 def test_the_state_says_which_alarms_stand_and_whether_anybody_guards_the_wand(
     composer: Composer, samples: Any
 ) -> None:
-    told = tree(composer.state(replace(samples.snapshot(), alarms=samples.alarms("trigger", "skin_stop"))))
-    assert told["monitoring"] == {"ok": False, "why": "nobody looks"}
+    told = tree(composer.state(replace(samples.snapshot(), alarms=samples.alarms("trigger", "link_lost", "skin_stop"))))
+    assert told["monitoring"] == {"ok": False, "why": "the wand does not answer: lift the wand"}
     assert (told["sounding"], told["audio_paused"], told["alarms_omitted"]) == ("high", False, 0)
-    assert [(item["cause"], item["priority"]) for item in told["alarms"]] == [("skin_stop", "high"), ("trigger", "low")]
-    first = told["alarms"][0]
+    assert [(item["cause"], item["priority"]) for item in told["alarms"]] == [
+        ("link_lost", "high"),
+        ("skin_stop", "high"),
+        ("trigger", "low"),
+    ]
+    first = told["alarms"][1]
     assert (first["present"], first["latched"], first["acknowledged"], first["sounding"]) == (True, True, False, True)
     assert first["clears"] == "the skin is warmer than its stop limit, then acknowledge"
     told = tree(composer.state(samples.snapshot()))
