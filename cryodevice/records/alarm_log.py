@@ -150,8 +150,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def _to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """Leaves no file behind: one that another user left could not be written by the daemon."""
+    path = path.resolve()
+    how = "mode=ro" if path.with_name(path.name + "-wal").exists() else "mode=ro&immutable=1"
     with contextlib.closing(
-        sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_S)
+        sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, isolation_level=None, timeout=BUSY_S)
     ) as connection:
         yield connection
 

@@ -71,6 +71,7 @@ def test_what_latched_and_nobody_acknowledged_is_open(path, then, open_numbers) 
     assert history.lost == ""
     assert newest(path, 50) == [ENTRY, *then]
     assert newest(path, 1) == [[ENTRY, *then][-1]]
+    assert [file.name for file in path.parent.iterdir()] == ["alarms.db"], "reading leaves nothing behind"
 
 
 KILLED = """
