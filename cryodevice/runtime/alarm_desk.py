@@ -14,8 +14,11 @@ from cryodevice.safety import alarms
 from cryodevice.safety.alarm_table import BY_CAUSE, RAISING, UNLISTED, Condition, Priority
 from cryodevice.safety.alarms import Alarms, Cause, Change, Occurrence
 from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.phases import TREATING
+from cryodevice.safety.readings import MISSING_AFTER_S
 from cryodevice.treatment.core import Core
+from cryodevice.treatment.evidence import fresh
 from cryodevice.treatment.nearing import nearing
 
 TREATED_FOR_S = 2.0
@@ -44,6 +47,7 @@ _WORDS: Mapping[Change, str] = MappingProxyType(
     }
 )
 _BEFORE = "before the restart: "
+_BY_READING = frozenset(row.id for row in TABLE if row.needs_reading)
 _BY_A_PERSON = frozenset({Change.ACKNOWLEDGED, Change.PAUSED})
 
 
@@ -114,6 +118,7 @@ class AlarmDesk:
     _conditions: dict[str, Cause] = field(default_factory=dict)
     _moment: dict[str, Cause] = field(default_factory=dict)
     _treated_at_s: float = -math.inf
+    _seen_s: float = -math.inf
     _clocks_apart_s: float = math.nan
 
     def __post_init__(self) -> None:
@@ -145,6 +150,7 @@ class AlarmDesk:
                 self._alarms, past = alarms.acknowledged(self._alarms, now, past_only=True)
         self._look(core, wall_s)
         causes = {finding.id: Cause(finding.since_s, finding.hint) for finding in core.verdict.active}
+        causes |= self._last_seen(core)
         for more in (self._conditions, self._moment):
             causes |= more
         self._moment.clear()
@@ -179,6 +185,21 @@ class AlarmDesk:
         blind = next((one for one in standing if one.alarm.blind and one.present), None)
         loudest, left_s = alarms.loudest(self._alarms, now_s), alarms.pause_left_s(self._alarms, now_s)
         return AlarmView(standing, loudest, left_s, blind)
+
+    def _last_seen(self, core: Core) -> dict[str, Cause]:
+        """What a reading showed to be wrong, while none shows that it is over: a gap in the line ends no condition.
+
+        Once the reading is missing nobody knows, and the line is the alarm.
+        """
+        if fresh(core, core.now_s):
+            self._seen_s = core.now_s
+        if core.now_s - self._seen_s > MISSING_AFTER_S or self._seen_s == core.now_s:
+            return {}
+        return {
+            one.cause: Cause(one.began_s, one.says)
+            for one in self._alarms.standing
+            if one.present and one.cause in _BY_READING
+        }
 
     def _look(self, core: Core, wall_s: float) -> None:
         """What no interlock and no event tells."""

@@ -14,9 +14,11 @@ from cryodevice.safety.alarm_table import Condition, Priority
 from cryodevice.safety.events import Event, EventKind
 from cryodevice.safety.limits import limits
 from cryodevice.safety.phases import SessionState
+from cryodevice.safety.readings import MISSING_AFTER_S, read
 from cryodevice.safety.verdict import Action, Clear, Finding, Verdict
 from cryodevice.treatment.core import Config, initial
 from cryodevice.treatment.session import Session
+from tests.safety.samples import status
 
 START = initial(Config(limits()), Seconds(0.0), skin_estimate.begin(Seconds(0.0)))
 ENTRY = AlarmEntry(1e9, "raised", 41, "skin_too_cold", "skin_stop", "high", True, "lift the wand")
@@ -38,15 +40,25 @@ class Desk:
         self.log, self.now, self.jump_s = Log(), 100.0, 0.0
         self.desk = AlarmDesk(self.log, history or AlarmHistory())
         self.state = SessionState.APPLYING
+        self.reading = None
 
-    def tick(self, *interlocks: str, events: tuple[EventKind, ...] = (), after_s: float = 0.05) -> list[Event]:
+    def tick(
+        self, *interlocks: str, events: tuple[EventKind, ...] = (), after_s: float = 0.05, seen: bool = False
+    ) -> list[Event]:
         self.now += after_s
+        if seen:
+            self.reading = read(status(), Seconds(self.now))
         findings = tuple(
             Finding(name, Action.STOP, 1.0, 2.0, 3.0, "", Seconds(0.0), f"see to {name}", Clear.IDLE)
             for name in interlocks
         )
         core = replace(
-            START, now_s=Seconds(self.now), verdict=Verdict(not findings, findings), session=Session(state=self.state)
+            START,
+            now_s=Seconds(self.now),
+            verdict=Verdict(not findings, findings),
+            session=Session(state=self.state),
+            reading=self.reading,
+            link_why="",
         )
         happened = tuple(Event(kind, Seconds(self.now), "it happened") for kind in events)
         return list(self.desk.followed(core, happened, 1e9 + self.now + self.jump_s))
@@ -102,6 +114,25 @@ def test_what_ends_the_session_is_as_urgent_as_in_it() -> None:
     assert (idle.view().sounding, idle.view().standing[0].latched) == (Priority.MEDIUM, False)
     idle.tick()
     assert way_out(idle.view().standing[0]) == "by itself, in a moment"
+
+
+def test_a_gap_in_the_line_ends_no_condition_that_a_reading_has_shown() -> None:
+    desk = Desk()
+    desk.tick("estop", "tick_overruns", seen=True)
+    desk.ask(Acknowledge("anna"))
+    events = desk.tick("link_lost", after_s=0.5)
+    assert [(event.kind, event.evidence["cause"]) for event in events] == [
+        (EventKind.ALARM_RAISED, "link_lost"),
+        (EventKind.ALARM_CONDITION_ENDED, "tick_overruns"),
+        (EventKind.ALARM_OVER, "tick_overruns"),
+    ]
+    assert {one.cause: one.present for one in desk.view().standing} == {"link_lost": True, "estop": True}
+    desk.tick("estop", seen=True)
+    assert [(one.cause, one.number, one.acknowledged) for one in desk.view().standing if one.present] == [
+        ("estop", 1, True)
+    ], "the same occurrence, seen and silent as before"
+    desk.tick("link_lost", after_s=MISSING_AFTER_S + 0.1)
+    assert "estop" not in [one.cause for one in desk.view().standing], "nobody knows any more: the line is the alarm"
 
 
 def test_events_are_alarms_for_the_moment_they_happen() -> None:
