@@ -74,8 +74,7 @@ after it / otherwise.
 """
 _REST_HEAD: Final = """\
 
-A03 (freeze signature) has no row: there is no such interlock yet. A15 (jet, gas in the room) has none: the daemon
-drives no jet and has no such sensor.
+A15 of the clinical note (jet, gas in the room) has no row: the daemon drives no jet and has no such sensor.
 
 ## Events that raise none
 

@@ -4,7 +4,6 @@ It knows no interlock and no wire. Everything that watches hangs on the two buse
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -179,9 +178,11 @@ class ControlLoop:
         """Wait for the tick or for a command; True for the tick."""
         wait = due - self.clock.monotonic()
         if wait > 0.0 and not self._commands:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
+            timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
         self._wake.clear()
         return self.clock.monotonic() >= due
 

@@ -36,7 +36,7 @@ def readings(snapshot: Snapshot) -> Plain:
         return {}
     found: Plain = {}
     for channel in Channel:
-        sample = aged(snapshot.reading.samples[channel], snapshot.at_s)
+        sample = aged(snapshot.reading.sample(channel), snapshot.at_s)
         entry: Plain = {"quality": quality(sample)}
         if isinstance(sample, Fresh | Stale):
             entry |= {"value": number(sample.value), "age_s": number(snapshot.at_s - sample.at_s)}
@@ -148,6 +148,7 @@ def status(snapshot: Snapshot, now_s: float | None = None) -> Plain:
         "wand_state": reading.status.state if reading is not None and snapshot.link_up else None,
         "trip_code": reading.status.trip_code if reading is not None else None,
         "skin_estimate_degc": number(snapshot.skin_estimate_degc, 2),
+        "look_ahead_s": {name: number(left_s, 1) for name, left_s in snapshot.look_ahead().items()},
         "exposure": exposure(snapshot.exposure),
         "limits": asdict(snapshot.limits),
         "ticks": snapshot.ticks,

@@ -1,6 +1,6 @@
 """What the loop tells the world after each tick: one frozen picture, and numbered events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
@@ -53,6 +53,8 @@ class Snapshot:
         ticks, misses, overruns: Counted since start.
         claimed: Our session token is in force; until then the wand is only watched.
         alarms: The alarms that stand.
+        look_ahead: Gives the seconds of contact until each limit, nearest first (an estimate); reckoned when asked, so
+            that no tick waits for it.
     """
 
     at_s: Seconds
@@ -75,6 +77,7 @@ class Snapshot:
     overruns: int
     claimed: bool = True
     alarms: AlarmView = QUIET
+    look_ahead: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,19 @@
 """The controller's memory as a picture for those who watch. Formats nothing, decides nothing."""
 
 import math
+from functools import partial
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.alarm_desk import AlarmView
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
+from cryodevice.treatment import outlook
 from cryodevice.treatment.core import Core, Decision
 from cryodevice.treatment.evidence import fresh, skin_degc
 from cryodevice.wire.blocks import Order
+
+_snapshot, _session = maker(Snapshot), maker(SessionView)
 
 
 def session_view(core: Core) -> SessionView:
@@ -16,7 +21,7 @@ def session_view(core: Core) -> SessionView:
     session = core.session
     step, treatment = session.current, session.treatment
     rewarming = session.state is SessionState.REWARMING and step is not None
-    return SessionView(
+    return _session(
         session_id=session.session_id,
         state=session.state,
         step=session.step + 1 if treatment is not None else 0,
@@ -46,7 +51,7 @@ def snapshot_of(
     now = core.now_s
     up = fresh(core, now) and core.link.identity is not None and not core.link_why
     zone = core.session.zone
-    return Snapshot(
+    return _snapshot(
         at_s=Seconds(now),
         wall_s=wall_s,
         link_up=up,
@@ -67,4 +72,5 @@ def snapshot_of(
         overruns=overruns,
         claimed=core.link.claimed,
         alarms=alarms,
+        look_ahead=partial(outlook.seconds_left, core),
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.replacing import replace
@@ -37,7 +38,7 @@ class ZoneExposure:
         A skin temperature that is not a number counts as colder than every threshold, at 0 degC.
         """
         surface = skin if math.isfinite(skin) else 0.0
-        return ZoneExposure(
+        return _exposure(
             self.contact_s + (dt_s if contact else 0.0),
             self.below_15_s + (dt_s if surface < 15.0 else 0.0),
             self.below_10_s + (dt_s if surface < 10.0 else 0.0),
@@ -60,6 +61,7 @@ class ZoneExposure:
         )
 
 
+_exposure = maker(ZoneExposure)
 NOTHING = ZoneExposure()
 
 

@@ -50,6 +50,7 @@ class Composer:
                 rewarm_left_s=rounded(session.rewarm_left_s),
             ),
             exposure={zone.value: parts.zone(total) for zone, total in snapshot.exposure.items()},
+            look_ahead_s={name: rounded(left_s) for name, left_s in snapshot.look_ahead().items()},
         )
 
     def state(self, snapshot: Snapshot) -> p.StatePayload:

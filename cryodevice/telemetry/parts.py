@@ -23,7 +23,7 @@ def readings(snapshot: Snapshot) -> dict[str, p.ReadingValue]:
     reading, now = snapshot.reading, snapshot.at_s
     told = {
         channel.value: _sample(
-            aged(reading.samples[channel], now) if reading else Missing(), FIELDS[channel.value].unit, now
+            aged(reading.sample(channel), now) if reading else Missing(), FIELDS[channel.value].unit, now
         )
         for channel in Channel
     }

@@ -7,9 +7,11 @@ from cryodevice.quantities import Seconds
 from cryodevice.safety.contact import Contact
 from cryodevice.safety.events import Event
 from cryodevice.safety.exposure import Dose
+from cryodevice.safety.freeze_watch import FreezeWatch
 from cryodevice.safety.interlocks import TABLE, Interlock
 from cryodevice.safety.limits import Limits
 from cryodevice.safety.phases import SessionState
+from cryodevice.safety.plate_model import PlateModel
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.skin_estimate import SkinEstimate
@@ -165,6 +167,8 @@ class Core:
         link_why: Why the line is down, as last told.
         reading: Newest good reading.
         plate: How the plate sensors have behaved.
+        model: What the module's voltage says of the plate, in this session.
+        freeze: Infra-red of skin cold enough to freeze.
         wand_clock: The wand's clock beside ours.
         contact: Pessimistic memory of the contact flag.
         estimate: Worst-case skin.
@@ -174,6 +178,9 @@ class Core:
         lockout: The latched lockout.
         unproven: Why the wand failed its lease proof; empty when it has not.
         leased: The last order gave a lease for cooling.
+        leased_at_s: When one last did; -inf never.
+        doubted: The plate sensors were found to deceive since; a precool that begins ends it.
+        stuck_degc: What both showed when nothing was sampled any more; None while that is not so.
         resetting: How far a reset of the wand's own trip is.
         stopping: The stop a person waits to see carried out.
         refused: Refusal code of the newest order; None when it was accepted.
@@ -191,6 +198,8 @@ class Core:
     link_why: str = "not connected yet"
     reading: Reading | None = None
     plate: PlateWatch = field(default_factory=PlateWatch)
+    model: PlateModel = field(default_factory=PlateModel)
+    freeze: FreezeWatch = field(default_factory=FreezeWatch)
     wand_clock: WandClock = field(default_factory=WandClock)
     contact: Contact = field(default_factory=Contact)
     dose: Dose = field(default_factory=Dose)
@@ -199,6 +208,9 @@ class Core:
     lockout: Lockout | None = None
     unproven: str = ""
     leased: bool = False
+    leased_at_s: float = float("-inf")
+    doubted: bool = False
+    stuck_degc: tuple[float | None, float | None] | None = None
     resetting: Resetting = Resetting.NO
     stopping: Stopping | None = None
     refused: int | None = None

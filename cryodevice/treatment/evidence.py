@@ -2,12 +2,13 @@
 
 import math
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel
 from cryodevice.safety import plate_watch
 from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.exposure import DAY_S
 from cryodevice.safety.facts import NO, YES, Facts, yes
-from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
+from cryodevice.safety.readings import STALE_AFTER_S, Reading
 from cryodevice.safety.verdict import Finding
 from cryodevice.treatment.core import Config, Core, Inputs
 from cryodevice.wire.blocks import Identity, Status
@@ -22,6 +23,7 @@ NO_CALIBRATION_DAY = frozenset({0, 0xFFFF})
 """Calibration dates that name none."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
 """Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
+_facts = maker(Facts)
 
 
 def fresh(core: Core, now_s: float) -> bool:
@@ -102,7 +104,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     known = identity is not None
     capabilities = identity.capabilities if identity is not None else Capability(0)
     sees_skin = Capability.SKIN_IR in capabilities
-    return Facts(
+    return _facts(
         reply_age_s=now - link.replied_at_s if math.isfinite(link.replied_at_s) else math.nan,
         identity_ok=yes(not link.rejected),
         capable=yes(not known or REQUIRED_TO_COOL in capabilities),
@@ -152,7 +154,6 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
     tip = flag(reading, capabilities, Capability.TIP, Flag.TIP)
     step = core.session.current
     at_setpoint = step is not None and core.reached_degc == step.plate_degc
-    plates = (reading.samples[Channel.PLATE_A], reading.samples[Channel.PLATE_B])
     return {
         "boot_same": yes(identity is not None and status.boot_id == identity.boot_id),
         "token_same": yes(not core.link.claimed or status.token == core.link.token),
@@ -161,19 +162,23 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "trigger_held": flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER),
         "off_skin": 1.0 - contact,
         "contact_agrees": yes(contact != NO or not hidden(core.contact, reading, capabilities)),
-        "plate_sensors_good": yes(all(isinstance(plate, Fresh) for plate in plates)),
+        "plate_sensors_good": yes(Channel.PLATE_A in reading.good and Channel.PLATE_B in reading.good),
         "plate_cold_degc": reading.plate_cold_degc,
         "plate_warm_degc": reading.plate_warm_degc,
         "plate_jump_k": core.plate.jump_k,
         "plate_same_s": core.plate.same_s,
         "unanswered_s": core.plate.unanswered_s,
         "unheld_s": core.plate.unheld_s,
+        "residual_k": core.model.residual_k,
         "risen_k": core.plate.risen_k,
+        "freeze_risen_k": core.freeze.risen_k,
+        "idle_s": core.plate.idle_s,
+        "plate_noise_k": core.plate.noise_k,
         "rest_apart_k": _rest_apart_k(reading),
         "drive_share": plate_watch.share_of(reading, identity.drive_max_ma) if identity is not None else math.nan,
         "channels_apart_k": abs(reading.value(Channel.PLATE_A) - reading.value(Channel.PLATE_B)),
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
-        "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
+        "sink_good": yes(Channel.SINK in reading.good),
         "sink_degc": reading.value(Channel.SINK),
         "fan_still_s": core.fan_still_s,
         "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)) if _ours_and_off(core, status) else 0.0,

@@ -24,6 +24,7 @@ INTERLOCKS = {row.id: row for row in TABLE}
 NOTE = [
     ("A01", "skin_too_cold", "skin_stop", H, H, Latch.YES),
     ("A02", "skin_cold", "skin_warn", M, M, Latch.NO),
+    ("A03", "skin_frozen", "freeze_signature", H, H, Latch.YES),
     ("A04", "plate_too_cold", "plate_under_setpoint", H, H, Latch.YES),
     ("A04", "plate_too_cold", "plate_under_floor", H, H, Latch.YES),
     ("A05", "plate_too_warm", "plate_over_ceiling", H, H, Latch.YES),
@@ -76,6 +77,7 @@ def test_the_delays_of_the_note_are_kept() -> None:
         ("sink_warm", 1.0),
         ("sink_trip", 1.0),
         ("fan", 2.0),
+        ("freeze_signature", 0.0),
         ("drive_while_off", 0.2),
         ("drive_mismatch", 0.2),
         ("tick_overruns", 0.5),
