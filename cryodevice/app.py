@@ -16,7 +16,7 @@ from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds, wire_day
-from cryodevice.records import SqliteAlarmLog, SqliteExposureStore
+from cryodevice.records import FlightRecorder, SqliteAlarmLog, SqliteExposureStore
 from cryodevice.runtime.alarm_desk import AlarmDesk
 from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import Clock, SystemClock
@@ -56,6 +56,7 @@ _WARNINGS = frozenset(
 
 STORE_NAME = "exposure.db"
 ALARM_LOG_NAME = "alarms.db"
+TRIPS_NAME = "trips"
 CLOCK_LOOK_S = 5.0
 """How often a wall clock that nobody keeps is looked at again, s (engineering default)."""
 
@@ -69,6 +70,7 @@ class Daemon:
         loop: The control loop.
         store: Durable exposure.
         alarm_log: Durable alarms.
+        recorder: The flight recorder.
         broker: The embedded broker, if one was started.
         publisher: Telemetry, if it is on.
         notifier: The service manager that started this process, taken from the environment before any child is.
@@ -80,6 +82,7 @@ class Daemon:
     loop: ControlLoop
     store: SqliteExposureStore
     alarm_log: SqliteAlarmLog
+    recorder: FlightRecorder
     broker: RunningBroker | None = None
     publisher: Publisher | None = None
     notifier: Notifier = field(default_factory=of_this_process)
@@ -152,15 +155,18 @@ async def assemble(settings: Settings) -> Daemon:
     desk = AlarmDesk(alarm_log, await asyncio.to_thread(alarm_log.load))
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
+    config = Config(
+        limits=settings.limits,
+        allow_simulated=settings.device.allow_simulated,
+        lease_ms=settings.control.lease_ms,
+        monitor_only=settings.control.monitoring_only,
+    )
+    recorder = FlightRecorder(state_dir / TRIPS_NAME, config, settings.sha256, clock.wall)
+    await asyncio.to_thread(recorder.open)
     loop = ControlLoop(
         connection=Connection(wand_of(settings, clock), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
-        config=Config(
-            limits=settings.limits,
-            allow_simulated=settings.device.allow_simulated,
-            lease_ms=settings.control.lease_ms,
-            monitor_only=settings.control.monitoring_only,
-        ),
+        config=config,
         ledger=ledger,
         clock=clock,
         period_s=settings.control.period_s,
@@ -168,11 +174,13 @@ async def assemble(settings: Settings) -> Daemon:
         events=events,
         epoch=secrets.token_hex(4),
         alarms=desk,
+        recorder=recorder,
     )
-    daemon = Daemon(settings, loop, store, alarm_log)
+    daemon = Daemon(settings, loop, store, alarm_log, recorder)
     try:
         await _telemetry(daemon)
     except BaseException:
+        recorder.close()
         store.close()
         alarm_log.close()
         raise
@@ -295,9 +303,9 @@ def _unreached(daemon: Daemon) -> str:
 
 
 async def put_away(daemon: Daemon) -> None:
-    """Close what is kept and end the embedded broker, also of a daemon that never ran; harmless again."""
-    await asyncio.to_thread(daemon.store.close)
-    await asyncio.to_thread(daemon.alarm_log.close)
+    """Close what is written to and end the embedded broker, also of a daemon that never ran; harmless again."""
+    for kept in (daemon.store, daemon.alarm_log, daemon.recorder):
+        await asyncio.to_thread(kept.close)
     if daemon.broker is not None:
         await daemon.broker.stop()
 

@@ -10,7 +10,8 @@ from cryodevice.cli.alarm_text import NOT_MONITORING
 from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.text import status_lines
 from cryodevice.console.local_socket import SOCKET_NAME, ask
-from cryodevice.errors import ExitCode, StoreError
+from cryodevice.errors import ExitCode, QuantityError, SettingsError, StoreError
+from cryodevice.safety.exposure import client_named
 from cryodevice.settings.treatment_file import load_treatment
 
 _ANSWERED = frozenset({"treat", "reset", "acknowledge", "pause-audio"})
@@ -36,6 +37,8 @@ def main(options: argparse.Namespace) -> ExitCode:
         request |= {"ask": "start", "treatment": {"name": treatment.name, "step": steps}}
     if options.command == "reset":
         request["service"] = options.service
+    if options.command == "treat" and options.client is not None:
+        request["client"] = _client(options.client)
     if options.command == "acknowledge":
         request["alarm"] = options.alarm or ""
     try:
@@ -54,6 +57,13 @@ def main(options: argparse.Namespace) -> ExitCode:
     if answer.get("ok") is True:
         return ExitCode.FINE
     return ExitCode.REFUSED if options.command in {"treat", "reset"} else ExitCode.FAILED
+
+
+def _client(name: str) -> str:
+    try:
+        return client_named(name)
+    except QuantityError as error:
+        raise SettingsError(f"--{error.message}") from error
 
 
 def _who() -> str:

@@ -76,6 +76,10 @@ def status_lines(status: Mapping[str, Any], *, alarms: bool = True) -> list[str]
     if status["lockout"] is not None:
         lock = status["lockout"]
         lines.append(f"LOCKED    {lock['cause']}: {way_out(lock)}")
+    if (trip := status.get("last_trip")) is not None:
+        lines.append(f"last trip {trip['cause']} at {trip['time']}; what happened: cryodevice explain --trip last")
+    if status.get("trips_failing"):
+        lines.append(f"records   {status['trips_failing']}")
     return lines
 
 

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryodevice.console.watching import watching
@@ -22,6 +22,7 @@ from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain
 from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import client_named
 from cryodevice.settings.treatment_file import treatment_from
 from cryodevice.treatment.core import Command, Reset, Start, Stop
 
@@ -230,7 +231,9 @@ def _command_of(request: Plain) -> Command | AlarmCommand | None:
         case "reset":
             return Reset(who, request.get("service") is True)
         case "start":
-            return Start(secrets.token_hex(8), treatment_from(request.get("treatment"), "the request"), who)
+            treatment = treatment_from(request.get("treatment"), "the request")
+            treatment = replace(treatment, client=client_named(request.get("client", treatment.client)))
+            return Start(secrets.token_hex(8), treatment, who)
         case "acknowledge":
             return Acknowledge(who, str(request.get("alarm") or ""))
         case "pause-audio":

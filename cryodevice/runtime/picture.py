@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from cryodevice.quantities import Channel
 from cryodevice.runtime.alarm_desk import AlarmView, way_out
@@ -92,6 +93,17 @@ def monitoring(snapshot: Snapshot, age_s: float) -> Plain:
     return {"ok": not why, "why": why, "priority": told, "stalled": stalled}
 
 
+def utc(wall_s: float) -> str:
+    """A wall clock's second as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def last_trip(snapshot: Snapshot) -> Plain | None:
+    """The newest trip on record; ``cryodevice explain --trip last`` tells the rest."""
+    note = snapshot.trip
+    return {"record": note.record, "cause": note.cause, "time": utc(note.wall_s)} if note is not None else None
+
+
 def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:
     """Totals by zone."""
     return {
@@ -142,6 +154,8 @@ def status(snapshot: Snapshot, now_s: float | None = None) -> Plain:
         "claimed": snapshot.claimed,
         "reasons": [finding(found) for found in snapshot.findings],
         "lockout": lockout(snapshot.lockout),
+        "last_trip": last_trip(snapshot),
+        "trips_failing": snapshot.trips_failing,
         "readings": readings(snapshot),
         # Without a line nobody knows: the last ones said would be taken for present ones.
         "lease_remaining_ms": reading.status.lease_remaining_ms if reading is not None and snapshot.link_up else None,

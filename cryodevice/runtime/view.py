@@ -6,6 +6,7 @@ from functools import partial
 from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
 from cryodevice.runtime.alarm_desk import AlarmView
+from cryodevice.runtime.ports import TripNote
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
 from cryodevice.treatment import outlook
@@ -45,6 +46,8 @@ def snapshot_of(
     misses: int,
     overruns: int,
     alarms: AlarmView,
+    trip: TripNote | None = None,
+    trips_failing: str = "",
 ) -> Snapshot:
     """One tick as a snapshot."""
     core = decision.core
@@ -72,5 +75,7 @@ def snapshot_of(
         overruns=overruns,
         claimed=core.link.claimed,
         alarms=alarms,
+        trip=trip,
+        trips_failing=trips_failing,
         look_ahead=partial(outlook.seconds_left, core),
     )

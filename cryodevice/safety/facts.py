@@ -37,7 +37,7 @@ class Facts:
         orders_accepted: The wand accepted what was asked.
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
-        ledger_age_s: Since the newest durable exposure record.
+        ledger_age_s: Since the newest durable exposure record; unknown while the session has none.
         ledger_writes: Exposure and lockouts reach the disk.
         late_periods: How late the tick ran, in periods.
         overruns: Ticks more than two periods late in the last 10 s.

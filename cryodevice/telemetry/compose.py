@@ -80,6 +80,7 @@ class Composer:
             findings=[parts.finding(finding, snapshot.at_s) for finding in shown],
             findings_omitted=len(strongest) - len(shown),
             lockout=parts.lockout(snapshot.lockout),
+            last_trip=parts.last_trip(snapshot.trip),
             wand=parts.wand(snapshot.reading),
         )
         return _fitting(payload)

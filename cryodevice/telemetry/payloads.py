@@ -125,6 +125,14 @@ class LockoutItem(_Part):
     hint: str
 
 
+class TripItem(_Part):
+    """The newest trip on record; ``cryodevice explain --trip RECORD`` tells the rest."""
+
+    record: str
+    cause: str
+    time: str
+
+
 class LinkItem(_Part):
     """The line to the wand; ``why`` is empty when it is up."""
 
@@ -197,6 +205,7 @@ class StatePayload(Payload):
     findings: list[FindingItem]
     findings_omitted: int
     lockout: LockoutItem | None
+    last_trip: TripItem | None
     wand: WandItem | None
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.contact import Contact
 from cryodevice.safety.events import Event
-from cryodevice.safety.exposure import Dose
+from cryodevice.safety.exposure import Dose, Others
 from cryodevice.safety.freeze_watch import FreezeWatch
 from cryodevice.safety.interlocks import TABLE, Interlock
 from cryodevice.safety.limits import Limits
@@ -172,7 +173,8 @@ class Core:
         wand_clock: The wand's clock beside ours.
         contact: Pessimistic memory of the contact flag.
         estimate: Worst-case skin.
-        dose: Exposure.
+        dose: Exposure of the client in hand.
+        others: Exposure of every other client, by client.
         session: The treatment.
         verdict: The last verdict.
         lockout: The latched lockout.
@@ -189,6 +191,7 @@ class Core:
         coldest_plate_degc: Coldest plate ordered in this session.
         recorded_at_s: When the exposure was last handed to the store.
         recorded: The dose that was handed over.
+        begun_at_s: When the session was started; a record of before says nothing of it.
     """
 
     now_s: Seconds
@@ -203,6 +206,7 @@ class Core:
     wand_clock: WandClock = field(default_factory=WandClock)
     contact: Contact = field(default_factory=Contact)
     dose: Dose = field(default_factory=Dose)
+    others: Others = field(default_factory=lambda: MappingProxyType({}))
     session: Session = field(default_factory=Session)
     verdict: Verdict = field(default_factory=lambda: Verdict(False, ()))
     lockout: Lockout | None = None
@@ -219,6 +223,7 @@ class Core:
     coldest_plate_degc: float = float("inf")
     recorded_at_s: float = float("-inf")
     recorded: Dose | None = None
+    begun_at_s: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +264,22 @@ class Decision:
 
 
 def initial(
-    config: Config, now_s: Seconds, estimate: SkinEstimate, dose: Dose | None = None, lockout: Lockout | None = None
+    config: Config,
+    now_s: Seconds,
+    estimate: SkinEstimate,
+    dose: Dose | None = None,
+    lockout: Lockout | None = None,
+    *,
+    others: Others | None = None,
 ) -> Core:
-    """The controller at start: no link, no session; the dose and lockout of before."""
+    """The controller at start: no link, no session; the doses and lockout of before."""
     session = Session(state=SessionState.LOCKED) if lockout is not None else Session()
-    return Core(now_s, config.limits, estimate, dose=dose or Dose(), lockout=lockout, session=session)
+    return Core(
+        now_s,
+        config.limits,
+        estimate,
+        dose=dose or Dose(),
+        others=others or MappingProxyType({}),
+        lockout=lockout,
+        session=session,
+    )

@@ -93,6 +93,11 @@ def explained(core: Core, finding: Finding) -> str:
     return f"{finding.hint}; its cause: {trip}" + (f"; faults shown: {faults}" if faults else "")
 
 
+def _share_of_day(had: float, zone_limit: float) -> float:
+    """What of a zone's day has been used up; a day is twice a session. Of a limit of 0 nothing may have been."""
+    return had / (2.0 * zone_limit) if zone_limit > 0.0 else had and 1.0 + had
+
+
 def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     """Facts of this tick."""
     now = inputs.now_s
@@ -119,7 +124,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),
-        ledger_age_s=now - inputs.durable_at_s,
+        ledger_age_s=now - inputs.durable_at_s if inputs.durable_at_s >= core.begun_at_s else math.nan,
         ledger_writes=yes(not inputs.store_failure),
         late_periods=inputs.late_periods,
         overruns=float(inputs.overruns),
@@ -138,10 +143,11 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         session_contact_s=dose.session_contact_s,
         day_contact_s=dose.day_contact_s,
         zone_day_share=max(
-            day.contact_s / (2.0 * limits.zone_contact_s),
-            day.below_15_s / (2.0 * limits.zone_below_15_s),
-            day.below_10_s / (2.0 * limits.zone_below_10_s),
-            day.d10_degc_s / (2.0 * limits.zone_d10_degc_s),
+            _share_of_day(day.contact_s, limits.zone_contact_s),
+            _share_of_day(day.below_15_s, limits.zone_below_15_s),
+            _share_of_day(day.below_10_s, limits.zone_below_10_s),
+            _share_of_day(day.below_4_s, limits.zone_below_4_s),
+            _share_of_day(day.d10_degc_s, limits.zone_d10_degc_s),
         ),
         earlier_sessions=float(dose.earlier_sessions),
         **(_of_reading(core, core.reading, capabilities) if core.reading is not None else {}),
