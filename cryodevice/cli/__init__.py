@@ -47,10 +47,31 @@ def _parser() -> argparse.ArgumentParser:
     treat.add_argument("--client", metavar="NAME", help="whose dose it is; all without a name share one")
     reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
     reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
+    acknowledge = add("acknowledge", "say that the alarms of a running daemon were seen", config=True, as_json=True)
+    acknowledge.add_argument(
+        "alarm", metavar="ALARM", nargs="?", help="one alarm or cause, as status names it (default: all)"
+    )
+    add("pause-audio", "pause the sound of what sounds now, for 120 s", config=True, as_json=True)
+    alarms = add("alarms", "print the alarm table, or what has become of alarms", config=True, as_json=True)
+    alarms.add_argument("--log", type=int, metavar="N", help="the newest N lines of the alarm log instead")
+    alarms.add_argument("--markdown", action="store_true", help="the table as the page docs/alarms.md")
     records = commands.add_parser("records", help="the exposure store", description="the exposure store")
     actions = records.add_subparsers(dest="action", required=True, metavar="ACTION")
     aside = actions.add_parser("quarantine", help="set a damaged exposure store aside (service; daemon stopped)")
     aside.add_argument("--config", metavar="FILE", help=_CONFIG)
+    _programs(commands)
+    add("interlocks", "print the interlock table", config=True, as_json=True)
+    explain = add("explain", "why cooling is refused on given values, or what a trip was", config=True, as_json=True)
+    explain.add_argument("values", nargs="*", metavar="NAME=VALUE", help="what is so; see --names")
+    explain.add_argument("--names", action="store_true", help="list every value that may be given")
+    explain.add_argument("--strict", action="store_true", help="judge what is not given as unknown, as the daemon does")
+    explain.add_argument("--trip", metavar="FILE|NUMBER|last", help="explain a recorded trip, judged again")
+    explain.add_argument("--list", action="store_true", help="list the recorded trips")
+    explain.add_argument("--holds", action="store_true", help="with --list or --trip: the recorded holds instead")
+    return parser
+
+
+def _programs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     program = commands.add_parser("program", help="the programs", description="the programs; runs nothing")
     views = program.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, help_text in (
@@ -63,15 +84,6 @@ def _parser() -> argparse.ArgumentParser:
             view.add_argument("program", metavar="PROGRAM", help="name of a shipped program, or a file (TOML)")
         view.add_argument("--config", metavar="FILE", help=_CONFIG)
         view.add_argument("--json", action="store_true", help="print JSON")
-    add("interlocks", "print the interlock table", config=True, as_json=True)
-    explain = add("explain", "why cooling is refused on given values, or what a trip was", config=True, as_json=True)
-    explain.add_argument("values", nargs="*", metavar="NAME=VALUE", help="what is so; see --names")
-    explain.add_argument("--names", action="store_true", help="list every value that may be given")
-    explain.add_argument("--strict", action="store_true", help="judge what is not given as unknown, as the daemon does")
-    explain.add_argument("--trip", metavar="FILE|NUMBER|last", help="explain a recorded trip, judged again")
-    explain.add_argument("--list", action="store_true", help="list the recorded trips")
-    explain.add_argument("--holds", action="store_true", help="with --list or --trip: the recorded holds instead")
-    return parser
 
 
 _MODULES = {
@@ -84,6 +96,9 @@ _MODULES = {
     "stop": "talk",
     "treat": "talk",
     "reset": "talk",
+    "acknowledge": "talk",
+    "pause-audio": "talk",
+    "alarms": "alarms",
     "explain": "explain",
     "interlocks": "interlocks",
     "program": "program",
