@@ -172,11 +172,49 @@ def test_a_wand_may_be_broken_from_the_start() -> None:
         assert (words[0], words[5]) == (4711, 4711)
 
 
-def test_a_list_that_nobody_reads_is_no_error() -> None:
-    program = [sys.executable, "-m", "firmware_sim", "faults", "--json"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        process.stdout.close()
-        assert (process.wait(5), process.stderr.read()) == (0, "")
+PRINTING = [["faults", "--json"], ["scenario", "list"], ["conformance", "--list"], ["--help"]]
+
+
+@contextmanager
+def printing_to(descriptor: Any, monkeypatch: Any) -> Any:
+    """Standard output of this process is that descriptor, buffered as a real one is."""
+    with os.fdopen(descriptor, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        yield
+
+
+def outcome(arguments: Any) -> Any:
+    try:
+        return main(arguments)
+    except SystemExit as ending:
+        return ending.code
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_list_that_nobody_reads_ends_quietly_with_1(arguments: Any, monkeypatch: Any, capsys: Any) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with printing_to(writer, monkeypatch):
+        assert outcome(arguments) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [*PRINTING, ["scenario", "run", "h04-estop"]], ids=" ".join)
+def test_a_list_that_cannot_be_written_is_one_sentence_and_1(arguments: Any, monkeypatch: Any, capsys: Any) -> None:
+    with printing_to(os.open("/dev/full", os.O_WRONLY), monkeypatch):
+        assert outcome(arguments) == 1
+    assert capsys.readouterr().err == "firmware-sim: cannot write the output: No space left on device\n"
+
+
+def test_output_that_somebody_has_closed_is_no_traceback() -> None:
+    program = [sys.executable, "-m", "firmware_sim", "conformance"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", *program, "--list"],
+        capture_output=True,
+        timeout=10,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_link_in_use_is_exit_2_and_one_left_by_a_killed_run_is_replaced(tmp_path: Any) -> None:
