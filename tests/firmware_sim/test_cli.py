@@ -15,7 +15,10 @@ import pytest
 
 from cryodevice.wire.frame import Frame, FrameReader, encode_frame
 from firmware_sim.cli import main
+from firmware_sim.cli.arguments import parser
+from firmware_sim.cli.serve import wand_of
 from firmware_sim.client import ControlClient
+from firmware_sim.plant.applicator import AIR_COOLED, LIQUID_COOLED
 from tests.firmware_sim.endpoints import modbus_host
 
 PROGRAM = [sys.executable, "-m", "firmware_sim", "serve"]
@@ -263,9 +266,77 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
             assert error.count("\n") == 1
 
 
-def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
-    (tmp_path / "state.json").write_text("not json")
-    assert "state.json" in refused("--state", str(tmp_path / "state.json"))
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("not json", "cannot be read"), ('{"version": 99999999, "boot_id": 3}', "is of version 99999999, and this")],
+)
+def test_an_unreadable_state_file_is_exit_2(tmp_path: Any, capsys: Any, text: Any, says: Any) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(text)
+    assert main(["serve", "--state", str(path)]) == 2
+    assert f"state file {path} {says}" in capsys.readouterr().err
+
+
+def status_after(seconds: float, *arguments: Any) -> Any:
+    """The words of the status, and the frame as sent, of a paused wand that is stepped."""
+    lines = ("--serial-tcp", "127.0.0.1:0", "--control", "127.0.0.1:0", "--paused")
+    with serving(*lines, *arguments) as (_, where), closing(ControlClient(where["control"])) as control:
+        assert control.step(seconds)["time_s"] == 0.02 + seconds
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            host.sendall(encode_frame(Frame(3, 1, b"")))
+            raw = b""
+            while not raw.endswith(b"\0"):
+                raw += host.recv(4096)
+        return raw, control.truth()
+
+
+def test_one_seed_and_a_paused_start_give_the_same_bytes() -> None:
+    first, second = (status_after(2.0, "--seed", "9") for _ in range(2))
+    assert first == second
+    assert first[1]["boot_id"] == made("--seed", "9")["boot_id"] != made("--seed", "10")["boot_id"]
+
+
+def made(*arguments: Any) -> Any:
+    """The truth of the wand that would be served."""
+    return wand_of(parser().parse_args(["serve", *arguments])).truth()
+
+
+def test_a_wand_of_another_person_and_another_cooling() -> None:
+    plain, again, other = made("--seed", "9"), made("--seed", "9"), made("--seed", "9", "--individual", "drawn")
+    assert plain == again
+    assert other["skin_surface_degc"] != plain["skin_surface_degc"]
+    assert other == made("--seed", "9", "--individual", "drawn")
+    sinks = []
+    for cooling in ("air", "liquid"):
+        wand = wand_of(parser().parse_args(["serve", "--cooling", cooling]))
+        sinks.append(wand.plant._applicator.parameters)
+    assert sinks == [AIR_COOLED, LIQUID_COOLED]
+
+
+def test_the_boot_id_may_be_given() -> None:
+    assert [made("--boot-id", number)["boot_id"] for number in ("1", "65535")] == [1, 65535]
+
+
+@pytest.mark.parametrize("seed", [None, 0, 9, 2**63 - 1])
+def test_the_boot_id_is_never_0_and_a_seed_decides_it(seed: Any) -> None:
+    arguments = [] if seed is None else ["--seed", str(seed)]
+    drawn = [made(*arguments)["boot_id"] for _ in range(3)]
+    assert all(1 <= boot_id <= 0xFFFF for boot_id in drawn)
+    assert (len(set(drawn)) == 1) == (seed is not None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--paused"], "--paused is for a wand with --control"),
+        (["--boot-id", "3", "--state", "x"], "give --boot-id or --state FILE"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_sentence_and_exit_2(arguments: Any, says: Any, capsys: Any) -> None:
+    assert main(["serve", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -284,13 +355,18 @@ def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
         (["--serial-number", "4294967296"], "4294967295"),
         (["--duration", "nan"], "seconds"),
         (["--duration", "-1"], "seconds"),
+        (["--boot-id", "0"], "from 1 to 65535"),
+        (["--cooling", "ice"], "invalid choice: 'ice'"),
         (["--warp", "9"], "unrecognized"),
     ],
 )
 def test_bad_arguments_are_exit_2_and_say_what_is_allowed(capsys: Any, arguments: Any, allowed: Any) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["serve", *arguments])
-    assert allowed in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert allowed in error
+    assert error.count("\n") == 1
+    assert "--help'" in error
 
 
 def test_a_path_that_is_taken_is_exit_2(capsys: Any, tmp_path: Any) -> None:
