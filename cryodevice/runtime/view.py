@@ -1,11 +1,14 @@
 """The controller's memory as a picture for those who watch. Formats nothing, decides nothing."""
 
 import math
+from functools import partial
 
 from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.ports import TripNote
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
+from cryodevice.treatment import outlook
 from cryodevice.treatment.core import Core, Decision
 from cryodevice.treatment.evidence import fresh, skin_degc
 from cryodevice.wire.blocks import Order
@@ -33,7 +36,16 @@ def session_view(core: Core) -> SessionView:
 
 
 def snapshot_of(
-    decision: Decision, wall_s: float, order: Order | None, *, late_s: float, ticks: int, misses: int, overruns: int
+    decision: Decision,
+    wall_s: float,
+    order: Order | None,
+    *,
+    late_s: float,
+    ticks: int,
+    misses: int,
+    overruns: int,
+    trip: TripNote | None = None,
+    trips_failing: str = "",
 ) -> Snapshot:
     """One tick as a snapshot."""
     core = decision.core
@@ -60,4 +72,7 @@ def snapshot_of(
         misses=misses,
         overruns=overruns,
         claimed=core.link.claimed,
+        trip=trip,
+        trips_failing=trips_failing,
+        look_ahead=partial(outlook.seconds_left, core),
     )

@@ -146,6 +146,20 @@ class Dose:
         return replace(self, past=tuple(past for past in self.past if now_s - past.ended_at_s <= DAY_S))
 
 
+Others = Mapping[str, tuple[Past, ...]]
+"""What every client but the one in hand has had in earlier sessions, by client."""
+
+
+def turned_to(client: str, dose: Dose, others: Others, now_s: Seconds) -> tuple[Dose, Others]:
+    """The dose of another client, and what the rest have had; ``dose`` must be closed."""
+    if dose.client == client:
+        return dose, others
+    books = {**others, dose.client: dose.past}
+    taken = Dose(client, past=books.pop(client, ())).aged(now_s)
+    aged = {name: Dose(past=past).aged(now_s).past for name, past in books.items()}
+    return taken, MappingProxyType({name: past for name, past in aged.items() if past})
+
+
 def after_crash(exposure: ZoneExposure, coldest_plate: Celsius) -> ZoneExposure:
     """Totals of a zone whose session ended in a crash: three more seconds of contact at the coldest plate ordered."""
     return exposure.plus(CRASH_ALLOWANCE_S, coldest_plate, coldest_plate, contact=True)

@@ -75,7 +75,6 @@ PLAUSIBLE: Mapping[Channel, tuple[float, float]] = MappingProxyType(
 _ROWS = tuple((channel, *PLAUSIBLE[channel]) for channel in Channel)
 _values_of = attrgetter(*Channel)
 _MISSING = Missing()
-_fresh = maker(Fresh)
 _PLATE_FAULTS = (  # of two, the one that stands last is named: open
     (Channel.PLATE_A, Fault.PLATE_A_SHORT, "short"),
     (Channel.PLATE_A, Fault.PLATE_A_OPEN, "open"),
@@ -91,44 +90,50 @@ class Reading:
     Args:
         status: As the wand sent it.
         at_s: When it was received, on the daemon's monotonic clock.
-        samples: Every channel with its quality.
         good: The channels that are good, and their values.
+        lost: The other channels, and what became of them.
         plate_cold_degc: The colder good plate channel, for cold limits; NaN if neither is good.
         plate_warm_degc: The warmer good plate channel, for hot limits; NaN if neither is good.
     """
 
     status: Status
     at_s: Seconds
-    samples: Mapping[Channel, Sample]
     good: Mapping[Channel, float]
+    lost: Mapping[Channel, Missing | Invalid]
     plate_cold_degc: float
     plate_warm_degc: float
+
+    def sample(self, channel: Channel) -> Sample:
+        """The channel as received, with its quality."""
+        return self.lost.get(channel) or Fresh(self.good[channel], self.at_s)
 
     def value(self, channel: Channel) -> float:
         """The channel's value as received, NaN unless it was good."""
         return self.good.get(channel, math.nan)
 
 
+_reading = maker(Reading)
+
+
 def read(status: Status, at_s: Seconds) -> Reading:
     """Give every channel of a status its quality."""
-    samples: dict[Channel, Sample] = {}
     good: dict[Channel, float] = {}
+    lost: dict[Channel, Missing | Invalid] = {}
     for (channel, low, high), value in zip(_ROWS, _values_of(status), strict=True):
         if value is None:
-            samples[channel] = _MISSING
+            lost[channel] = _MISSING
         elif low <= value <= high:
             good[channel] = float(value)
-            samples[channel] = _fresh(good[channel], at_s)
         else:
-            samples[channel] = Invalid("range", at_s)
+            lost[channel] = Invalid("range", at_s)
     if status.faults:
         for channel, fault, reason in _PLATE_FAULTS:
             if fault in status.faults:
-                samples[channel] = Invalid(reason, at_s)
+                lost[channel] = Invalid(reason, at_s)
                 good.pop(channel, None)
     plates = [good[channel] for channel in (Channel.PLATE_A, Channel.PLATE_B) if channel in good]
     cold, warm = min(plates, default=math.nan), max(plates, default=math.nan)
-    return Reading(status, at_s, MappingProxyType(samples), MappingProxyType(good), cold, warm)
+    return _reading(status, at_s, MappingProxyType(good), MappingProxyType(lost), cold, warm)
 
 
 def aged(sample: Sample, now_s: Seconds) -> Sample:

@@ -147,21 +147,21 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by ``data``, oldest first."""
         frames: list[Frame] = []
-        pieces = data.split(DELIMITER)
-        for index, piece in enumerate(pieces):
-            if not self._overrun:
-                self._buffer += piece
-                self._overrun = len(self._buffer) >= MAX_ENCODED
-            if index < len(pieces) - 1:
-                self._close(frames)
-            elif self._overrun:
+        *ends, rest = data.split(DELIMITER)
+        for end in ends:
+            self._close(end, frames)
+        if rest and not self._overrun:
+            self._buffer += rest
+            self._overrun = len(self._buffer) >= MAX_ENCODED
+            if self._overrun:
                 self._buffer.clear()
         return frames
 
-    def _close(self, frames: list[Frame]) -> None:
-        encoded, overrun = bytes(self._buffer), self._overrun
+    def _close(self, end: bytes, frames: list[Frame]) -> None:
+        """A delimiter has come after ``end``."""
+        encoded = bytes(self._buffer) + end if self._buffer else end
         self._buffer.clear()
-        self._overrun = False
+        overrun, self._overrun = self._overrun, False
         if overrun:
             self.bad_frames += 1
         elif encoded:

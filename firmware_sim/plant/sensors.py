@@ -6,7 +6,7 @@ the others as it was.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
@@ -61,16 +61,11 @@ class Samples:
     supply_v: float = NOMINAL_SUPPLY_V
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The truths that a sample measures without lag."""
+class Scene(Protocol):
+    """Room and hand as a sample measures them, without lag."""
 
     ambient_degc: float
     humidity_pct: float
-    drive_a: float
-    drive_v: float
-    fan_rpm: float
-    rated_rpm: float
     contact: bool
     trigger: bool
     estop: bool
@@ -78,7 +73,6 @@ class Scene:
     motion: bool
 
 
-scene_of = maker(Scene)
 _samples = maker(Samples)
 
 
@@ -115,7 +109,9 @@ class Sensors:
         self._sink += (sink_degc - self._sink) * sink
         self._skin += (skin_degc - self._skin) * skin
 
-    def sample(self, scene: Scene, faults: Disturbances) -> Samples:
+    def sample(
+        self, scene: Scene, faults: Disturbances, *, drive_a: float, drive_v: float, fan_rpm: float, rated_rpm: float
+    ) -> Samples:
         """One reading of everything; called once each firmware tick."""
         noise = next(self._noise, None) or self._drawn()
         a = round(self._plate_a + PLATE_SIGMA_K * noise[0] + faults.plate_a_offset_k, 2)
@@ -136,10 +132,10 @@ class Sensors:
             else round(self._sink + SINK_SIGMA_K * noise[3] + faults.sink_offset_k, 2),
             ambient_degc=round(scene.ambient_degc + AMBIENT_SIGMA_K * noise[4], 2),
             humidity_pct=min(max(round(scene.humidity_pct + HUMIDITY_SIGMA_PCT * noise[5], 2), 0.0), 100.0),
-            drive_ma=round(scene.drive_a * 1000.0 * (1.0 + _GAIN_SIGMA * noise[6])),
-            drive_mv=round(scene.drive_v * 1000.0 * (1.0 + _GAIN_SIGMA * noise[7])),
-            fan_rpm=round(scene.fan_rpm * (1.0 + _GAIN_SIGMA * noise[8])),
-            fan_running=scene.fan_rpm >= _FAN_RUNS * scene.rated_rpm,
+            drive_ma=round(drive_a * 1000.0 * (1.0 + _GAIN_SIGMA * noise[6])),
+            drive_mv=round(drive_v * 1000.0 * (1.0 + _GAIN_SIGMA * noise[7])),
+            fan_rpm=round(fan_rpm * (1.0 + _GAIN_SIGMA * noise[8])),
+            fan_running=fan_rpm >= _FAN_RUNS * rated_rpm,
             contact=scene.contact and not faults.contact_dead,
             trigger=scene.trigger,
             estop=scene.estop,
