@@ -185,6 +185,7 @@ NO_ALARM: Mapping[EventKind, str] = MappingProxyType(
         EventKind.SESSION_ENDED: _INTERLOCK + ", or a person stopped; after a crash it is `interrupted`",
         EventKind.STEP_STARTED: _TOLD,
         EventKind.STEP_FINISHED: _TOLD,
+        EventKind.STEP_LEFT_OUT: "the drive is off and the skin is let rewarm; it is told, and stands in the record",
         EventKind.PROOF_PASSED: _TOLD,
         EventKind.PROOF_FAILED: _INTERLOCK,
         EventKind.PERMIT_WITHDRAWN: _INTERLOCK,
