@@ -58,6 +58,8 @@ def test_a_cold_plate_heats_when_the_fan_is_stopped() -> None:
     assert plates == pytest.approx([12, 36, 71], abs=5.0)
 
 
+@pytest.mark.req("A06")
+@pytest.mark.req("R-H30-1")
 def test_a_hot_sink_heats_the_plate_with_the_drive_off() -> None:
     wand = Applicator(5.0, 50.0)
     for _ in range(3000):
