@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent
 RECKONING = (
     "bioheat",
+    "campaign",
     "device",
     "docs",
     "firmware_sim/firmware",
@@ -30,8 +31,8 @@ RECKONING = (
     "wire",
 )
 """Folders and files whose tests need no clock, no port and no process of their own."""
-DAEMONS = ("system", "cli", "deploy", "benchmarks")
-"""Tests that start whole daemons: a lane of their own. What is left, lines and brokers, is the other."""
+DAEMONS = ("system",)
+"""Tests that start many whole daemons: a lane of their own. What is left, lines, brokers, commands, is the other."""
 
 
 def _lies_in(place: str, names: tuple[str, ...]) -> bool:

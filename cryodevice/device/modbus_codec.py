@@ -59,6 +59,11 @@ class Request:
         """The function code."""
         return self.body[0]
 
+    @property
+    def shows_order(self) -> bool:
+        """Whether a right reply shows the order it answers, so that a late one is known by it."""
+        return self.body[0] == _EXCHANGE.body[0]
+
 
 class ExceptionReplyError(WireError):
     """The wand answered this request, with an exception; ``code`` says which."""

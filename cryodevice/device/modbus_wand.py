@@ -1,9 +1,9 @@
 """A wand on Modbus RTU or Modbus TCP, over any ``Link``. Finds the reply that answers; judges no reading.
 
-RTU numbers nothing, so after an exchange that went wrong the line is kept quiet for longer than the slowest reply, and
-what comes meanwhile is dropped. On TCP the connection is closed at once and the next request opens another, on which no
-old reply can come. Either way the next call pays with its own deadline and never waits beyond it
-(docs/decisions/0010-modbus-client.md).
+RTU numbers nothing, so after a request that went wrong the line is kept quiet for longer than the slowest reply, and
+what comes meanwhile is dropped; but for one exchange after one that was lost: its reply shows the order, a late one is
+known by it. On TCP the connection is closed at once and the next request opens another, on which no old reply can come.
+Either way the next call pays with its own deadline and never waits beyond it (docs/decisions 0010, 0019).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from cryodevice.device import modbus_codec as codec
 from cryodevice.device.link_wand import LinkWand, loop_time
 from cryodevice.device.modbus_framing import Framing
 from cryodevice.device.wand import Counters
-from cryodevice.errors import LinkClosedError, LinkTimeoutError, PortUnavailableError
+from cryodevice.errors import LinkClosedError, LinkTimeoutError, PortUnavailableError, WireError
 from cryodevice.quantities import Seconds
 from cryodevice.safety.readings import Reading, read
 from cryodevice.transport.link import Link
@@ -42,13 +42,18 @@ class ModbusWand(LinkWand):
         self._framing = framing
         self._heard_s = self._quiet_until_s = float("-inf")
         self._status_reads = [codec.READ_STATUS, codec.READ_STATUS_AGAIN]
-        self._reopen = False
+        self._reopen = self._lost_one = False
         self._came = ""
+        self._late_replies = 0
 
     @property
     def counters(self) -> Counters:
         """A copy of the counters as they are now."""
-        return replace(self._counters, stray_frames=self._framing.stray_frames, bad_frames=self._framing.bad_frames)
+        return replace(
+            self._counters,
+            stray_frames=self._framing.stray_frames + self._late_replies,
+            bad_frames=self._framing.bad_frames,
+        )
 
     async def identify(self, timeout_s: Seconds) -> Identity:
         """The identity block of a wand we may talk to; see ``Wand.identify``."""
@@ -83,34 +88,51 @@ class ModbusWand(LinkWand):
 
     def close(self) -> None:
         """Release the line at once; see ``Wand.close``."""
-        self._reopen = False
+        self._reopen = self._lost_one = False
         self._came = ""
         super().close()
 
     async def _ask(self, request: codec.Request, value_of: Callable[[bytes], Value], deadline_s: Seconds) -> Value:
         """What ``value_of`` makes of the reply to one request. The caller holds the turn."""
         await self._be_ready(request, deadline_s)
-        sent_s = loop_time()
+        sent_s = Seconds(loop_time())
         try:
-            reply = await self._reply(request, deadline_s)
-            self._counters.exchanges += 1
-            self._counters.round_trip_s = Seconds(loop_time() - sent_s)
-            return value_of(reply)
+            value = await self._answer(request, value_of, deadline_s)
         except LinkTimeoutError as error:
-            self._part()
+            self._part(request, sent_s)
             came = self._framing.end()
             self._came = came or self._came
             raise self._silence(request, came) from error
         except (LinkClosedError, codec.ExceptionReplyError):
             raise
         except BaseException:  # a wrong reply, or a caller who gave up: the right one may still come
-            self._part()
+            self._part(request, sent_s)
             raise
+        self._counters.round_trip_s = Seconds(loop_time() - sent_s)
+        self._lost_one = False
+        return value
+
+    async def _answer(self, request: codec.Request, value_of: Callable[[bytes], Value], deadline_s: Seconds) -> Value:
+        """Send it; what its reply says. A reply that shows the order lost before is passed over, once."""
+        reply = await self._reply(request, deadline_s)
+        self._counters.exchanges += 1
+        try:
+            return value_of(reply)
+        except codec.ExceptionReplyError:
+            raise
+        except WireError:
+            if self._framing.numbered or not (self._lost_one and request.shows_order):
+                raise
+        self._late_replies += 1
+        return value_of(await self._heard(deadline_s))
 
     async def _reply(self, request: codec.Request, deadline_s: Seconds) -> bytes:
         frame = self._framing.begin(request)
         self._counters.dropped_bytes += self._link.discard()
         await self._link.send(frame, deadline_s)
+        return await self._heard(deadline_s)
+
+    async def _heard(self, deadline_s: Seconds) -> bytes:
         while True:
             data = await self._link.receive(deadline_s)
             self._heard_bytes += len(data)
@@ -122,11 +144,17 @@ class ModbusWand(LinkWand):
             if reply is not None:
                 return reply
 
-    def _part(self) -> None:
-        """See to it that no reply to what was sent so far is taken for that to another request (MODBUS-13)."""
+    def _part(self, request: codec.Request, sent_s: Seconds) -> None:
+        """See to it that no reply to what was sent so far is taken for that to another request (MODBUS-13).
+
+        A reply to an exchange shows its order, and no other reply looks like one: after a single one that is lost the
+        next request may go out at once. A second in a row says that something is on the line.
+        """
         if not self._framing.numbered:
-            self._quiet_until_s = loop_time() + QUIET_S
             self._status_reads.reverse()
+            if self._lost_one or not request.shows_order:
+                self._quiet_until_s = sent_s + QUIET_S
+            self._lost_one = True
         elif self._link.is_open:  # else somebody closed it, and it stays closed
             self._link.close()
             self._reopen = True

@@ -109,10 +109,16 @@ def _path(name: str) -> Path:
     return ours if not path.exists() and "/" not in name and ours.exists() else path
 
 
+def _outcome(result: Result) -> str:
+    if not result.judged:
+        return "run; it expects nothing, so nothing was judged"
+    return "as expected" if result.ok else "NOT AS EXPECTED"
+
+
 def _told(result: Result, took_s: float) -> str:
     scenario, watch = result.scenario, result.watch
     lines: Sequence[str] = [
-        f"{scenario.source}: {'as expected' if result.ok else 'NOT AS EXPECTED'} (SIMULATED, seed {result.seed})",
+        f"{scenario.source}: {_outcome(result)} (SIMULATED, seed {result.seed})",
         f"  {scenario.name}: {scenario.about}",
         *(
             f"  line {each.expectation.line}: {each.expectation.name} = {_toml(each.expectation.value)}: "

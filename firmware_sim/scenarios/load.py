@@ -26,6 +26,7 @@ from firmware_sim.scenarios.fields import (
     Switch,
     Text,
     Word,
+    meant,
     unknown,
 )
 from firmware_sim.scenarios.model import Action, Expectation, HostPlan, Scenario, Step, Value, WandPlan
@@ -209,6 +210,8 @@ class _Reader:
         if not entry.keys() & kinds.keys():
             self._wrong("do", number, "", f"says nothing to do; there are {', '.join(sorted(kinds))}")
         fault = self._fault(number, entry, str(values["fault"]), at_s) if "fault" in values else None
+        if (ended := str(values.get("clear", "*"))) not in {"*", *CATALOGUE}:
+            self._wrong("do", number, "clear", f"there is no fault {ended!r}{meant(ended, CATALOGUE)}; * clears all")
         if "fault" not in entry and entry.keys() & set(_FAULT_KEYS):
             self._wrong("do", number, "", f"{', '.join(_FAULT_KEYS)} belong to a fault, and there is none")
         sets = {name: values[name] for name in entry if name in actions.SETS and name in values}
@@ -246,6 +249,9 @@ class _Reader:
         for key in ("from_s", "until_s", "by_s"):
             if key in times and not times[key] <= duration_s:
                 self._wrong("expect", number, key, f"{times[key]:g} is after the run's end at {duration_s:g} s")
+        begins_s = times.get("from_s", 0.0)
+        if not begins_s < times.get("until_s", duration_s):
+            self._wrong("expect", number, "until_s" if "until_s" in times else "from_s", "the window is empty")
         fitting = expectations.fitting(name)
         for key in times:
             if key != "who" and key not in fitting:

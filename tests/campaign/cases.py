@@ -1,36 +1,20 @@
-"""One seed, one case: a person, a treatment, a hand and up to two faults. The same seed is the same case for ever.
-
-Faults are drawn from the catalogue; half of their numbers are the catalogue's own, half lie anywhere in the range.
-"""
+"""One seed of a family, one case: a person, a treatment, a hand and faults. The same seed is the same case for ever."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryodevice.safety.limits import Zone, limits, static_hold_s
 from cryodevice.treatment.program import ZONE_FLOOR_DEGC
-from firmware_sim.faults import CATALOGUE, FaultKind, Injection, Parameter, injection
+from firmware_sim.faults import Injection
 from firmware_sim.plant.hand import Habits
 from firmware_sim.scenarios import Action, HostPlan, Scenario, Step, WandPlan
 from firmware_sim.scenarios.run import wand_of
 from firmware_sim.simulator import Simulator
+from tests.campaign.families import FAMILIES, Family, faults_of
 from tests.campaign.hand import Hand
 from tests.runtime.virtual import LINES
 
-FURTHEST: dict[str, float] = {
-    "offset_k": 12.0,
-    "power_w": 60.0,
-    "delay_ms": 1000.0,
-    "degc": 40.0,
-    "factor": 2.0,
-    "added": 2000.0,
-    "bytes_s": 20_000.0,
-    "sigma_k": 4.0,
-    "offset_ms": 2000.0,
-    "overrun_ms": 1500.0,
-    "offset_ma": 3000.0,
-    "current_a": 4.0,
-}
-"""Numbers beyond these are no fault any more but another world; kept where a wand might still be held."""
+ZONES = tuple(zone for zone in Zone if zone is not Zone.OTHER)
 
 
 @dataclass(frozen=True)
@@ -42,6 +26,7 @@ class Case:
     line: str
     byte_s: float
     hand: Hand
+    family: Family = FAMILIES["drawn"]
 
     def wand(self) -> Simulator:
         """The wand, and the person under it."""
@@ -66,24 +51,22 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def case(seed: int, seconds: float) -> Case:
+def case(seed: int, seconds: float, family: Family = FAMILIES["drawn"]) -> Case:
     """The case of one seed."""
-    rng = random.Random(f"campaign/{seed}")  # noqa: S311
-    steps = tuple(_step(rng) for _ in range(rng.choice((1, 1, 2))))
-    faults = tuple(_fault(rng, seconds) for _ in range(rng.choice((0, 1, 1, 2))))
-    glides = steps[0].glide
-    hand = Hand(
-        seed,
-        surface=rng.choice(("dry", "gel", "gel", "light")),
-        habits=Habits(lifts_per_min=rng.uniform(0.0, 8.0), slips_per_min=rng.uniform(0.0, 20.0)),
-        reaction_s=rng.uniform(0.05, 0.6),
-        lets_go_each_s=rng.uniform(10.0, 200.0),
-        early_s=rng.uniform(0.3, 4.0) if rng.random() < 0.1 else 0.0,
-        stays_on=rng.random() < 0.2,
-        glides=glides and rng.random() < 0.9,
-        stops_at_s=rng.uniform(10.0, seconds) if rng.random() < 0.2 else None,
-        estop_at_s=rng.uniform(5.0, seconds) if rng.random() < 0.05 else None,
-    )
+    rng = random.Random(f"campaign/{family.name}/{seed}")  # noqa: S311
+    steps = _steps(rng, family)
+    faults = faults_of(family, seed, rng)
+    hand = _hand(rng, seed, seconds, steps[0].glide)
+    if family.calm:
+        hand = replace(
+            hand,
+            lets_go_each_s=1e9,
+            early_s=0.0,
+            stays_on=False,
+            stops_at_s=None,
+            estop_at_s=None,
+            obedient=True,
+        )
     ambient = rng.uniform(18.0, 30.0)
     scenario = Scenario(
         name=f"seed {seed}",
@@ -96,34 +79,38 @@ def case(seed: int, seconds: float) -> Case:
         actions=tuple(Action(each.start_s, fault=each) for each in sorted(faults, key=lambda each: each.start_s)),
     )
     line = rng.choice((*LINES, "serial"))
-    return Case(seed, scenario, line, 10 / 115_200 if line != "modbus-tcp" and rng.random() < 0.5 else 0.0, hand)
+    byte_s = 10 / 115_200 if line != "modbus-tcp" and rng.random() < 0.5 else 0.0
+    return Case(seed, scenario, line, byte_s, hand, family)
 
 
-def _step(rng: random.Random) -> Step:
-    zone = rng.choice([zone for zone in Zone if zone is not Zone.OTHER])
-    floor = max(5.0, ZONE_FLOOR_DEGC.get(zone, 5.0))
+def _hand(rng: random.Random, seed: int, seconds: float, glides: bool) -> Hand:
+    return Hand(
+        seed,
+        surface=rng.choice(("dry", "gel", "gel", "light")),
+        habits=Habits(lifts_per_min=rng.uniform(0.0, 8.0), slips_per_min=rng.uniform(0.0, 20.0)),
+        reaction_s=rng.uniform(0.05, 0.6),
+        lets_go_each_s=rng.uniform(10.0, 200.0),
+        early_s=rng.uniform(0.3, 4.0) if rng.random() < 0.1 else 0.0,
+        stays_on=rng.random() < 0.2,
+        glides=glides and rng.random() < 0.9,
+        stops_at_s=rng.uniform(10.0, seconds) if rng.random() < 0.2 else None,
+        estop_at_s=rng.uniform(5.0, seconds) if rng.random() < 0.05 else None,
+    )
+
+
+def _steps(rng: random.Random, family: Family) -> tuple[Step, ...]:
+    """One step or two; a whole treatment has four to seven, all glided or all held, each on a zone of its own."""
+    if not family.long:
+        return tuple(_step(rng, rng.choice(ZONES)) for _ in range(rng.choice((1, 1, 2))))
     glide = rng.random() < 0.5
+    return tuple(_step(rng, zone, glide) for zone in rng.sample(ZONES, rng.randint(4, 7)))
+
+
+def _step(rng: random.Random, zone: Zone, glide: bool | None = None) -> Step:
+    floor = max(5.0, ZONE_FLOOR_DEGC.get(zone, 5.0))
+    glide = rng.random() < 0.5 if glide is None else glide
     longest = 60.0 if glide else static_hold_s(limits({}), zone)
     hold_s = rng.uniform(min(5.0, longest), longest)
     return Step(
         zone.value, round(rng.uniform(floor, 15.0), 1), round(hold_s, 1), round(rng.uniform(2.0, 40.0), 1), glide
     )
-
-
-def _fault(rng: random.Random, seconds: float) -> Injection:
-    kind: FaultKind = CATALOGUE[rng.choice(sorted(CATALOGUE))]
-    values = {each.name: _value(rng, each) for each in kind.parameters if each.name != "line"}
-    start_s = rng.uniform(3.0, 0.8 * seconds)
-    lasts_s = None if rng.random() < 0.5 else 0.2 * (20.0 / 0.2) ** rng.random()
-    return injection(kind.name, values, start_s=round(start_s, 3), duration_s=lasts_s and round(lasts_s, 3))
-
-
-def _value(rng: random.Random, parameter: Parameter) -> object:
-    if parameter.choices:
-        return rng.choice(parameter.choices)
-    if rng.random() < 0.5 or isinstance(parameter.default, str):
-        return parameter.default
-    furthest = FURTHEST.get(parameter.name, max(10.0 * abs(parameter.default), 1.0))
-    low, high = max(parameter.low, -furthest), min(parameter.high, furthest)
-    value = low * (high / low) ** rng.random() if parameter.low > 0.0 else rng.uniform(low, high)
-    return max(round(value), round(parameter.low)) if parameter.whole else value

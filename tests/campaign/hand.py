@@ -24,7 +24,8 @@ class Hand:
     """How the wand is held; lifts, slips and pressure in contact are those of ``firmware_sim.plant.hand``.
 
     ``reaction_s``: longest delay beyond 50 ms; ``lets_go_each_s``: how long between two lapses of the trigger, about;
-    ``early_s``: it touches while the plate is still coming down, for so long; ``stays_on``: it does not lift when told.
+    ``early_s``: it touches while the plate is still coming down, for so long; ``stays_on``: it does not lift when told;
+    ``obedient``: it glides where the step says so, and lifts whenever the wand does not cool.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class Hand:
     glides: bool
     stops_at_s: float | None = None
     estop_at_s: float | None = None
+    obedient: bool = False
 
     async def __call__(self, bed: Bed) -> None:
         """Hold the wand until the end, or until it is put away."""
@@ -69,13 +71,16 @@ class Hand:
         elif early_until_s > 0.0 and bed.now_s >= early_until_s:
             self._lift(bed, plant)
             return -_NEVER
-        elif state not in COOLING | {SessionState.PAUSED} and not (self.stays_on and rng.random() < 0.98):
+        elif state not in COOLING | (set() if self.obedient else {SessionState.PAUSED}) and not (
+            self.stays_on and rng.random() < 0.98
+        ):
             self._lift(bed, plant)
         return early_until_s
 
     def _press(self, bed: Bed, plant: Any, zone: str) -> None:
         bed.pressing = True
-        if self.glides:
+        step = bed.loop._core.session.current
+        if step.glide if self.obedient and step is not None else self.glides:
             plant.hand.glide(plant.time_s, (zone,), self.surface)
         else:
             plant.hand.lay(plant.time_s, zone, self.surface)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from firmware_sim.faults import injection
 from firmware_sim.plant.hand import Habits
 from firmware_sim.scenarios import Action, Scenario, Step
 from tests.campaign import cases, seeds, seeds_page
+from tests.campaign.families import FAMILIES, NAMES, PAIRS, left_out
 from tests.campaign.hand import Hand
 from tests.campaign.truths import judge
 from tests.campaign.whole import Bed, lived
@@ -97,9 +99,51 @@ def test_results_are_kept_and_a_torn_line_is_run_again(tmp_path):
     kept = seeds.kept(path)
     assert sorted(kept) == [1, 2] == sorted(each["seed"] for each in first)
     assert kept[1] == json.loads(json.dumps(next(each for each in first if each["seed"] == 1)))
-    page = seeds_page.page([kept[1], kept[2] | {"violations": [["skin", "true skin fell to 1.00 degC"]]}], 1.0, None)
+    found = [kept[1], kept[2] | {"violations": [["skin", "true skin fell to 1.00 degC"]]}]
+    page = seeds_page.page([seeds_page.Run(FAMILIES["drawn"], 1.0, found)])
     assert "| skin | 2 | true skin fell to 1.00 degC |" in page
     assert "python -m tests.campaign.seeds --replay 2 --seconds 1" in page
+
+
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--from", "-1"], ["--replay", "-1"], ["--seconds", "nan"]])
+def test_a_number_that_makes_no_campaign_is_refused(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["seeds", *arguments])
+    with pytest.raises(SystemExit) as left:
+        seeds.main()
+    assert left.value.code == 2
+    assert "it may be" in capsys.readouterr().err
+
+
+def test_a_family_is_what_it_says():
+    single = {cases.case(number, 60.0, FAMILIES["single"]).faults[0].name for number in range(len(NAMES))}
+    assert single == set(NAMES)
+    for number in (0, 17, len(PAIRS) - 1):
+        drawn = cases.case(number, 60.0, FAMILIES["pair"]).faults
+        assert {each.name for each in drawn} == set(PAIRS[number])
+        assert not left_out(*PAIRS[number])
+    assert len({each.name for each in cases.case(3, 60.0, FAMILIES["triple"]).faults}) == 3
+    assert len(cases.case(3, 900.0, FAMILIES["whole"]).scenario.steps) >= 4
+
+
+def test_a_pair_that_leaves_nobody_to_cut_is_left_out_with_its_reason():
+    assert "bridge obeys nobody" in left_out("drive_stuck", "lies_plate") == left_out("lies_plate", "drive_stuck")
+    assert not left_out("drive_stuck", "estop_dead")
+
+
+def test_a_calm_treatment_that_ends_early_is_a_nuisance_and_one_that_completes_is_not():
+    calm = FAMILIES["calm"]
+    assert seeds.one(0, 300.0, calm)["violations"] == []
+    cut_short = seeds.one(0, 20.0, calm)
+    assert [kind for kind, _ in cut_short["violations"]] == ["nuisance"]
+
+
+def test_a_lockout_that_goes_by_itself_is_a_violation():
+    async def locked_just_now(bed):
+        bed._locked = SimpleNamespace(cause="fan")
+
+    bed = lived(lambda: Bed(Scenario("t", "t", 1.0), 1), locked_just_now)
+    assert len(bed.freed) == 1
+    assert "fan" in bed.freed[0]
 
 
 @pytest.mark.campaign

@@ -3,9 +3,11 @@
 A cut has a budget only where its cause is sharp: the fault takes away at once what the drive stands on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cryodevice.safety.events import EventKind
+from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.phases import SessionState
 from firmware_sim.plant.dose import ZoneTruth
 from tests.campaign.cases import Case
 from tests.campaign.whole import Bed
@@ -81,10 +83,11 @@ def judge(case: Case, bed: Bed) -> Verdict:
     watch, faults = bed.watch, case.faults
     names = tuple(each.name for each in faults)
     highest = max(look.plate_degc for look in watch.looks)
+    events = tuple(numbered.event for numbered in bed.daemon.happened.drain())
     withdrawn = [
-        (numbered.event.at_s - BEGAN_S, str(numbered.event.evidence.get("interlock", "")))
-        for numbered in tuple(bed.daemon.happened.drain())
-        if numbered.event.kind is EventKind.PERMIT_WITHDRAWN
+        (event.at_s - BEGAN_S, str(event.evidence.get("interlock", "")))
+        for event in events
+        if event.kind is EventKind.PERMIT_WITHDRAWN
     ]
     verdict = Verdict(
         case.seed,
@@ -105,6 +108,9 @@ def judge(case: Case, bed: Bed) -> Verdict:
     if not highest <= PLATE_DEGC:
         bad.append(("plate", f"the plate rose to {highest:.2f} degC"))
     bad += [("lease", f"a lease without a permit: {each}") for each in bed.wrong_leases]
+    bad += [("lockout", f"a lockout nobody cleared is gone: {each}") for each in bed.freed]
+    if case.family.calm and (nuisance := _nuisance(events, verdict.ended)):
+        bad.append(("nuisance", nuisance))
     spoilt = SPOILERS & set(names)
     for at_s, cause, budget_s in bed.causes:
         _cut(verdict, bed, at_s, budget_s, cause, judged=not names)
@@ -118,6 +124,18 @@ def judge(case: Case, bed: Bed) -> Verdict:
             _cut(verdict, bed, each.start_s, CUTS_S[each.name], each.name, judged=not others)
     _dose(verdict, bed)
     return verdict
+
+
+def _nuisance(events: Iterable[Event], ended: str) -> str:
+    """What ended a treatment in which nothing was wrong; empty if it came to its end."""
+    if ended.startswith(SessionState.COMPLETE.value):
+        return ""
+    acted = [
+        str(event.evidence["interlock"])
+        for event in events
+        if event.kind is EventKind.INTERLOCK_ACTIVE and event.evidence.get("action") in {"stop", "lockout"}
+    ]
+    return f"ended {ended or 'not at all'}; acted: {', '.join(acted) or 'nothing'}"
 
 
 def _cut(verdict: Verdict, bed: Bed, at_s: float, budget_s: float, cause: str, *, judged: bool) -> None:

@@ -40,6 +40,7 @@ class Bed:
     wrong_leases: list[str] = field(default_factory=list)
     causes: list[tuple[float, str, float]] = field(default_factory=list)
     cold_contact_s: float = 0.0
+    freed: list[str] = field(default_factory=list)
     pressing: bool = False
 
     def __post_init__(self) -> None:
@@ -61,6 +62,8 @@ class Bed:
         self._may_talk.set()
         self._wants: set[asyncio.Task] = set()
         self._seen_s = 0.0
+        self._locked: Any = None
+        self._may_free = False
         self._guard_line()
 
     @property
@@ -101,6 +104,7 @@ class Bed:
                 task.cancel()
             self.daemon.stop()
         elif order == "reset":
+            self._may_free = True
             self.loop.command(Reset("tester", service=False))
         elif order == "silent":
             self._may_talk.clear()
@@ -132,6 +136,14 @@ class Bed:
             dt_s, self._seen_s = self.sim.time_s - self._seen_s, self.sim.time_s
             if truth.contact and truth.plate_degc < COLD_DEGC:
                 self.cold_contact_s += dt_s
+            self._see_lockout()
+
+    def _see_lockout(self) -> None:
+        """Note a lockout that is gone though nobody cleared it."""
+        lockout = self.loop._core.lockout
+        if self._locked is not None and lockout is None and not self._may_free:
+            self.freed.append(f"{self.now_s:.1f} s: {self._locked.cause}")
+        self._locked, self._may_free = lockout, self._may_free and lockout is None
 
     async def sleep_until(self, at_s: float) -> None:
         await asyncio.sleep(max(0.0, at_s - self.now_s))
@@ -169,8 +181,15 @@ def treatment_of(scenario: Scenario) -> Treatment:
     return Treatment(scenario.name, steps or (alone,))
 
 
-def lived(bed_of: Callable[[], Bed], hand: Callable[[Bed], Awaitable[None]] | None = None) -> Bed:
-    """Live through a scenario in virtual time; a ``hand`` acts beside its timeline."""
+OVER = {SessionState.COMPLETE, SessionState.STOPPED, SessionState.LOCKED}
+AFTER_S = 3.0
+"""A case that ends early is looked at for so long after its session."""
+
+
+def lived(
+    bed_of: Callable[[], Bed], hand: Callable[[Bed], Awaitable[None]] | None = None, *, early: bool = False
+) -> Bed:
+    """Live through a scenario in virtual time; a ``hand`` acts beside its timeline. ``early``: until its session ends."""
 
     async def story() -> Bed:
         bed = bed_of()
@@ -181,7 +200,9 @@ def lived(bed_of: Callable[[], Bed], hand: Callable[[Bed], Awaitable[None]] | No
         ]
         if hand is not None:
             beside.append(asyncio.create_task(hand(bed), name="hand"))
-        await asyncio.sleep(bed.scenario.duration_s)
+        while early and bed.now_s < bed.scenario.duration_s - AFTER_S and bed.state not in OVER:
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(AFTER_S if early else bed.scenario.duration_s)
         bed.daemon.wand.catch_up()
         bed.watch.look()
         for task in (*beside, *bed._wants):

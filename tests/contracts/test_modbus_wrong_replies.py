@@ -117,28 +117,54 @@ async def test_a_refusal_whose_reason_does_not_come_is_a_lost_exchange(
 
 
 @pytest.mark.req("P01")
-async def test_after_silence_rtu_is_quiet_and_tcp_is_opened_anew_and_no_call_waits_for_it(
+async def test_after_one_lost_exchange_the_next_is_answered_at_once(
     modbus_wand: ModbusWand, modbus_peer: ModbusPeer
 ) -> None:
-    """As the control loop asks, 20 times a second: on RTU the ticks of the quiet fail at once and send nothing."""
     modbus_peer.script.append(nothing)
-    loop = asyncio.get_running_loop()
     with pytest.raises(LinkTimeoutError):
         await modbus_wand.exchange(order(1), TICK)
-    silent_s, sent = loop.time(), len(modbus_peer.seen)
-    if modbus_peer.on_tcp:
-        assert (await modbus_wand.exchange(order(2), TICK)).status == truth_for(order(2))
-        assert modbus_peer.accepted == 2, "on another connection"
-        return
-    for number in (2, 3, 4):
+    assert (await modbus_wand.exchange(order(2), TICK)).status == truth_for(order(2))
+    assert not modbus_peer.on_tcp or modbus_peer.accepted == 2, "on another connection"
+
+
+@pytest.mark.req("P01")
+@ON_RTU
+async def test_the_reply_to_a_lost_exchange_is_none_to_the_next(
+    modbus_wand: ModbusWand, modbus_peer: ModbusPeer
+) -> None:
+    modbus_peer.script.extend([lambda asked, good: [0.05, good], lambda asked, good: [0.05, good]])
+    with pytest.raises(LinkTimeoutError):
+        await modbus_wand.exchange(order(1), Seconds(0.02))
+    assert (await modbus_wand.exchange(order(2), AMPLE)).status == truth_for(order(2))
+    assert modbus_wand.counters.stray_frames == 1
+
+
+@pytest.mark.req("P01")
+@ON_RTU
+async def test_after_a_second_silence_rtu_is_quiet_and_no_call_waits_for_it(
+    modbus_wand: ModbusWand, modbus_peer: ModbusPeer
+) -> None:
+    """As the control loop asks, 20 times a second: the ticks of the quiet fail at once and send nothing."""
+    modbus_peer.script.extend([nothing] * 2)
+    loop = asyncio.get_running_loop()
+    for number in (1, 2):
+        silent_s = loop.time()
+        with pytest.raises(LinkTimeoutError, match="no answer"):
+            await modbus_wand.exchange(order(number), TICK)
+    sent = len(modbus_peer.seen)
+    for number in (3, 4):
         began = loop.time()
         with pytest.raises(LinkTimeoutError, match="kept quiet"):
-            await modbus_wand.exchange(order(number), TICK)
+            await modbus_wand.exchange(order(number), Seconds(0.02))
         assert loop.time() - began < 0.01
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.02)
     assert len(modbus_peer.seen) == sent
     assert (await modbus_wand.exchange(order(5), AMPLE)).status == truth_for(order(5))
     assert loop.time() - silent_s >= 0.15
+    modbus_peer.script.append(nothing)
+    with pytest.raises(LinkTimeoutError):
+        await modbus_wand.exchange(order(6), TICK)
+    assert (await modbus_wand.exchange(order(7), TICK)).status == truth_for(order(7)), "the count began anew"
 
 
 @pytest.mark.req("P01")
@@ -155,9 +181,10 @@ async def test_a_status_even_later_than_the_quiet_is_not_the_next_one(
 
 
 async def test_a_stop_waits_out_the_quiet_and_is_seen(modbus_wand: ModbusWand, modbus_peer: ModbusPeer) -> None:
-    modbus_peer.script.append(nothing)
-    with pytest.raises(LinkTimeoutError):
-        await modbus_wand.exchange(order(1), TICK)
+    modbus_peer.script.extend([nothing] * 2)
+    for number in (1, 2):
+        with pytest.raises(LinkTimeoutError):
+            await modbus_wand.exchange(order(number), TICK)
     began = time.monotonic()
     assert await modbus_wand.make_safe(token=0xBEEF, boot_id=42, sequence=9)
     assert time.monotonic() - began < 0.3

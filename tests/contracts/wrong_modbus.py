@@ -68,6 +68,13 @@ def _body(asked: Asked) -> bytes:
     return asked.body[:5] if asked.function == 16 else carrying(asked.function, wrong_words(asked.function))
 
 
+def _before(asked: Asked) -> bytes:
+    """The form of a right reply to the request before: no host orders the same order twice."""
+    if asked.function != 23:
+        return _body(asked)
+    return carrying(23, pack_status(other_status(truth_for(OTHER_ORDER))))
+
+
 def _another_function(asked: Asked, good: bytes) -> list[Step]:
     other = {3: 4, 4: 3, 16: 3, 23: 3}[asked.function]
     words = wrong_words(asked.function) if asked.function != 16 else [0x0008]
@@ -137,7 +144,7 @@ STIMULI = {
         ),
         Stimulus("stale order sequence", _stale, functions=(23,)),
         Stimulus(
-            "late reply to the request before", lambda asked, good: [LATE_S, asked.frame(_body(asked))], late=True
+            "late reply to the request before", lambda asked, good: [LATE_S, asked.frame(_before(asked))], late=True
         ),
         Stimulus("bad CRC", _spoilt_crc, lines=("rtu",)),
         Stimulus("truncated", lambda asked, good: [asked.frame(_body(asked))[:-1]]),

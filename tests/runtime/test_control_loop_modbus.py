@@ -45,21 +45,21 @@ async def one_lost_reply(bench) -> int:
 
 
 @pytest.mark.parametrize(
-    # On RTU the ticks of the quiet go by unsent; on TCP the next tick already has a connection of its own.
-    ("line", "least", "most"),
-    [("modbus-rtu", 3, 5), ("modbus-tcp", 1, 1)],
+    # On RTU the next tick goes out at once, on TCP it already has a connection of its own.
+    "line",
+    ["modbus-rtu", "modbus-tcp"],
 )
 @pytest.mark.req("L05")
-async def test_one_lost_reply_ends_neither_lease_nor_session(tmp_path, line, least, most):
+async def test_one_lost_reply_ends_neither_lease_nor_session(tmp_path, line):
     for attempt in range(5):
         async with bench_on(line, tmp_path / str(attempt)) as bench:
             running = await cooling(bench)
             missed = await one_lost_reply(bench)
-            if missed > most:  # a busy machine lost more of them: that says nothing about one
+            if missed > 1:  # a busy machine lost more of them: that says nothing about one
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
                 continue
-            assert missed >= least
+            assert missed == 1
             assert bench.sim.truth()["trip"] == "none", "the lease outlasted it"
             await bench.until(lambda: bench.loop.latest.session.state in COLD and bench.sim.truth()["relay_closed"])
             assert bench.loop.latest.session.ended_why == ""

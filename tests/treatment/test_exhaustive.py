@@ -20,6 +20,7 @@ from cryodevice.wire.codes import Flag
 from tests.treatment.ideal_wand import ONE, PRESENT, TOKEN, Bench
 from tests.treatment.test_controller import SKIN_STOP
 
+pytestmark = pytest.mark.xdist_group("exhaustive")  # one worker: the walk is costly and shared
 S = SessionState
 WAND = {"plate_a_degc": 8.0, "plate_b_degc": 8.1}
 Event = Callable[[Bench], object]

@@ -76,6 +76,17 @@ def test_actions_are_done_in_the_order_of_their_time_and_then_of_the_file(tmp_pa
         ("offset_k = 3.0", "offset_k = 300.0", "s.toml:15: do.values: plate_offset: offset_k is 300.0; allowed"),
         ("offset_k = 3.0", "ofset_k = 3.0", "s.toml:15: do.values: plate_offset has no parameter 'ofset_k'"),
         ("duration_s = 1.0\n", "duration_s = -1.0\n", "s.toml:16: do.duration_s: duration_s is -1.0"),
+        (
+            "trigger = true",
+            'clear = "plate_ofset"',
+            "s.toml:10: do.clear: there is no fault 'plate_ofset'; did you mean",
+        ),
+        (
+            "no_trip = true",
+            "no_trip = true\nfrom_s = 5.0\nuntil_s = 5.0",
+            "s.toml:21: expect.until_s: the window is empty",
+        ),
+        ("no_trip = true", "no_trip = true\nfrom_s = 10.0", "s.toml:20: expect.from_s: the window is empty"),
         ("no_trip = true", "no_tripp = true", "s.toml:19: expect.no_tripp: there is no expect key 'no_tripp'; did"),
         ("no_trip = true", 'trip = "estopp"', "s.toml:19: expect.trip: 'estopp' is not one of "),
         (
