@@ -14,8 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.processes import ROOT
-
+ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "campaign" / "mutation"
 PACKAGES = ("cryodevice/safety", "cryodevice/treatment")
 NOT_BY_FUNCTIONS = ("cryodevice/safety/interlocks.py",)

@@ -81,7 +81,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="run survivors of tables again")
     parser.add_argument("names", nargs="*", help="mutants of functions by name, * for any: cryodevice.safety*")
     options = parser.parse_args()
-    os.nice(10)
+    os.nice(max(0, 10 - os.nice(0)))
     if options.only in {None, "tables"}:
         run_tables(again=options.again)
     if options.only in {None, "functions"}:
