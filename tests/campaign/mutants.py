@@ -48,6 +48,7 @@ QUICK = Pass(
         "tests/treatment/test_orders.py",
         "tests/treatment/test_parts.py",
         "tests/treatment/test_stopping.py",
+        "tests/treatment/test_told.py",
         "tests/treatment/test_wand_clock.py",
     ),
 )

@@ -62,10 +62,13 @@ def run_tables(*, again: bool) -> None:
             sys.stdout.flush()
 
 
-def run_functions(only: list[str]) -> None:
-    """Both passes of mutmut: the second only for what survived the first."""
+def run_functions(only: list[str], *, again: bool) -> None:
+    """Both passes of mutmut: the second only for what survived the first; ``again`` what survived, with the tests of now."""
     mutants.prepare(mutants.QUICK)
     mutants.run(mutants.QUICK, only)
+    alive = [name for name, result in mutants.together().items() if result in {"survived", "no test"}]
+    if again and alive:
+        mutants.run(mutants.QUICK, alive)
     left = [name for name, result in mutants.results(mutants.QUICK).items() if result in {"survived", "no test"}]
     done = mutants.results(mutants.WHOLE) if (mutants.place(mutants.WHOLE) / "mutants").exists() else {}
     todo = [name for name in left if done.get(name, "not run") == "not run"]
@@ -78,14 +81,14 @@ def main() -> int:
     """Run what is asked for, write the page; 1 when it is not enough."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign.mutation", description=__doc__)
     parser.add_argument("--only", choices=["tables", "functions", "page"], help="just this")
-    parser.add_argument("--again", action="store_true", help="run survivors of tables again")
+    parser.add_argument("--again", action="store_true", help="run survivors again, with the tests of now")
     parser.add_argument("names", nargs="*", help="mutants of functions by name, * for any: cryodevice.safety*")
     options = parser.parse_args()
     os.nice(max(0, 10 - os.nice(0)))
     if options.only in {None, "tables"}:
         run_tables(again=options.again)
     if options.only in {None, "functions"}:
-        run_functions(options.names)
+        run_functions(options.names, again=options.again)
     functions, tables = mutants.together(), kept_tables()
     everything = {(each.module, each.what): tables.get((each.module, each.what), "not run") for each in all_tables()}
     DOCUMENT.write_text(page(functions, everything), encoding="utf-8")
