@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,12 +145,11 @@ def function_of(name: str) -> str:
 
 
 def difference(name: str) -> str:
-    """What a mutant changes: the line as it is, and as it became."""
-    for of in (QUICK, WHOLE):
-        if (place(of) / "mutants").exists():
-            shown = subprocess.run(
-                [sys.executable, "-c", START, "show", name], cwd=place(of), check=False, capture_output=True, text=True
-            ).stdout
-            lines = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
-            return " → ".join(line[1:].strip() for line in lines)
-    return ""
+    """What a mutant changes: the lines as they are, and as they became."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415  # a heavy import, for the page only
+
+    with chdir(place(QUICK)):
+        shown = get_diff_for_mutant(name).splitlines()
+    lines = [line for line in shown if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+    before, after = ([line[1:].strip() for line in lines if line[0] == sign] for sign in "-+")
+    return f"{' '.join(before)} → {' '.join(after)}"

@@ -148,13 +148,23 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _of_rows(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
-    if isinstance(node, ast.Tuple | ast.List | ast.Set) and len(node.elts) > 1 and not _is_pair(node):
+    if (
+        isinstance(node, ast.Tuple | ast.List | ast.Set)
+        and len(node.elts) > 1
+        and not (_is_pair(node) or _is_words(node))
+    ):
         for number, each in enumerate(node.elts):
             yield f"without {ast.unparse(each)[:60]}", partial(_taken_out, number, node.elts)
     elif isinstance(node, ast.Dict) and len(node.keys) > 1:
         for number, key in enumerate(node.keys):
             said = ast.unparse(key)[:60] if key is not None else "**"
             yield f"without {said}", partial(_taken_out, number, node.keys, node.values)
+
+
+def _is_words(node: ast.AST) -> bool:
+    """Names that are given values, or nothing but text."""
+    stored = isinstance(getattr(node, "ctx", None), ast.Store)
+    return stored or all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in node.elts)
 
 
 def _taken_out(number: int, *lists: list) -> None:
@@ -288,6 +298,6 @@ def verdict(mutant: Mutant) -> str:
             mutant, ("tests/safety/test_judge.py", f"{ONE_ROW}::test_every_row_is_provoked", *rows, *of_it)
         ):
             return "behaviour"
-    elif not survives(mutant, BEHAVIOUR):
+    elif not survives(mutant, (f"{ONE_ROW}::test_every_row_is_provoked", *BEHAVIOUR)):
         return "behaviour"
     return "survived" if survives(mutant, DOCUMENTS) else "document"

@@ -7,6 +7,7 @@ import pytest
 
 from cryodevice.errors import QuantityError
 from cryodevice.quantities import Seconds
+from cryodevice.safety import skin_estimate
 from cryodevice.safety.contact import LOST_AFTER_S, Contact, confirmable, follow
 from cryodevice.safety.exposure import DAY_S, Dose, Past, ZoneExposure
 from cryodevice.safety.facts import FACT_NAMES, Facts
@@ -244,3 +245,62 @@ def test_a_share_is_of_a_current_however_small():
 
 def test_every_fact_starts_unknown():
     assert all(math.isnan(getattr(Facts(), field.name)) for field in fields(Facts))
+
+
+# -- skin estimate after a restart -------------------------------------------------------------------------------------
+def cold_at(*rows: tuple[float, Zone, float]) -> tuple[Past, ...]:
+    """Sessions that are over: when, where, the lowest skin of it."""
+    return tuple(Past(at_s, {zone: ZoneExposure(contact_s=1.0, lowest_skin_degc=degc)}) for at_s, zone, degc in rows)
+
+
+def rewarmed(estimate: skin_estimate.SkinEstimate, now_s: float) -> skin_estimate.SkinEstimate:
+    return skin_estimate.advanced(estimate, Seconds(now_s), math.nan, math.nan, ())
+
+
+def test_a_zone_starts_from_its_coldest_and_has_rewarmed_in_room_air_since():
+    by_hand = skin_estimate.rebased(skin_estimate.begin(Seconds(10.0), skin_estimate.START_UNSEEN_DEGC), 9.0, CHEEK)
+    by_hand = rewarmed(skin_estimate.rebased(rewarmed(by_hand, 40.0), 13.0, NOSE), 100.0)
+    for past in (cold_at((10.0, CHEEK, 8.0), (40.0, NOSE, 12.0)), cold_at((40.0, NOSE, 12.0), (10.0, CHEEK, 8.0))):
+        estimate = skin_estimate.resumed(past, Seconds(100.0))
+        assert estimate.at_s == 100.0
+        for zone in Zone:
+            assert estimate.skin_degc(zone) == pytest.approx(by_hand.skin_degc(zone), abs=1e-9)
+            assert estimate.fat_degc(zone) == pytest.approx(by_hand.fat_degc(zone), abs=1e-9)
+    assert estimate.skin_degc(CHEEK) < estimate.skin_degc(Zone.CHIN_JAW)
+
+
+def test_what_ended_just_now_is_as_cold_as_it_was_and_what_ended_long_ago_starts_unseen():
+    now = skin_estimate.resumed(cold_at((50.0, CHEEK, 8.0)), Seconds(50.0))
+    assert now.skin_degc(CHEEK) == 8.0
+    assert 8.0 < now.fat_degc(CHEEK) < 20.0
+    assert now.skin_degc(NOSE) == skin_estimate.START_UNSEEN_DEGC
+    ahead = skin_estimate.resumed(cold_at((60.0, CHEEK, 8.0)), Seconds(50.0))
+    assert (ahead.at_s, ahead.skin_degc(CHEEK)) == (50.0, 8.0)
+    longest = skin_estimate.MAX_CATCH_UP * skin_estimate.STEP_S
+    old = skin_estimate.resumed(cold_at((0.0, CHEEK, 8.0)), Seconds(longest))
+    assert old.skin_degc(CHEEK) == skin_estimate.START_UNSEEN_DEGC
+    recent = skin_estimate.resumed(cold_at((0.0, CHEEK, 8.0)), Seconds(longest - 1.0))
+    assert recent.skin_degc(CHEEK) != skin_estimate.START_UNSEEN_DEGC
+    assert skin_estimate.resumed((), Seconds(5.0)).skin_degc(CHEEK) == skin_estimate.START_DEGC
+
+
+def test_skin_that_is_colder_already_is_left_as_it_is():
+    cold = skin_estimate.rebased(skin_estimate.begin(Seconds(0.0)), 9.0, CHEEK)
+    assert skin_estimate.rebased(cold, 9.0, CHEEK) is cold
+    assert skin_estimate.rebased(cold, 20.0, CHEEK) is cold
+    assert skin_estimate.rebased(cold, 8.0, CHEEK).skin_degc(CHEEK) == 7.0
+
+
+def test_a_room_that_is_known_is_the_room():
+    start = skin_estimate.begin(Seconds(0.0))
+    warm, cool = (skin_estimate.advanced(start, Seconds(100.0), math.nan, room, ()) for room in (30.0, 10.0))
+    assumed = rewarmed(start, 100.0)
+    assert warm.skin_degc(CHEEK) > assumed.skin_degc(CHEEK) > cool.skin_degc(CHEEK)
+
+
+def test_one_step_is_taken_when_it_is_due_and_an_unknown_plate_is_at_zero():
+    start = skin_estimate.begin(Seconds(0.0))
+    step = Seconds(skin_estimate.STEP_S * 1.01)
+    unknown = skin_estimate.advanced(start, step, math.nan, 20.0, (CHEEK,))
+    assert unknown.skin_degc(CHEEK) == skin_estimate.advanced(start, step, 0.0, 20.0, (CHEEK,)).skin_degc(CHEEK)
+    assert unknown.skin_degc(CHEEK) < start.skin_degc(CHEEK)
