@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import exchange, footprint, lateness, modbus_exchange, modbus_slave, simulated, startup
+from benchmarks import decision, exchange, footprint, lateness, modbus_exchange, modbus_slave, simulated, startup
 from benchmarks import processes as p
 from benchmarks.figures import Section, verdict
 
@@ -22,6 +22,7 @@ SECTIONS = {
     "modbus-slave": modbus_slave.run,
     "lateness": lateness.run,
     "simulator": simulated.run,
+    "decision": decision.run,
     "startup": startup.run,
     "footprint": footprint.run,
 }

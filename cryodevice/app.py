@@ -16,7 +16,7 @@ from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds, wire_day
-from cryodevice.records import SqliteExposureStore
+from cryodevice.records import FlightRecorder, SqliteExposureStore
 from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import Clock, SystemClock
 from cryodevice.runtime.connection import Connection
@@ -52,6 +52,7 @@ _WARNINGS = frozenset(
 )
 
 STORE_NAME = "exposure.db"
+TRIPS_NAME = "trips"
 CLOCK_LOOK_S = 5.0
 """How often a wall clock that nobody keeps is looked at again, s (engineering default)."""
 
@@ -64,6 +65,7 @@ class Daemon:
         settings: As loaded.
         loop: The control loop.
         store: Durable exposure.
+        recorder: The flight recorder.
         broker: The embedded broker, if one was started.
         publisher: Telemetry, if it is on.
         notifier: The service manager that started this process, taken from the environment before any child is.
@@ -74,6 +76,7 @@ class Daemon:
     settings: Settings
     loop: ControlLoop
     store: SqliteExposureStore
+    recorder: FlightRecorder
     broker: RunningBroker | None = None
     publisher: Publisher | None = None
     notifier: Notifier = field(default_factory=of_this_process)
@@ -142,26 +145,31 @@ async def assemble(settings: Settings) -> Daemon:
         _log.warning("records brought to the present schema", copy=str(store.upgraded_from))
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
+    config = Config(
+        limits=settings.limits,
+        allow_simulated=settings.device.allow_simulated,
+        lease_ms=settings.control.lease_ms,
+        monitor_only=settings.control.monitoring_only,
+    )
+    recorder = FlightRecorder(state_dir / TRIPS_NAME, config, settings.sha256, clock.wall)
+    await asyncio.to_thread(recorder.open)
     loop = ControlLoop(
         connection=Connection(wand_of(settings, clock), clock, Seconds(settings.control.exchange_deadline_s)),
         store=store,
-        config=Config(
-            limits=settings.limits,
-            allow_simulated=settings.device.allow_simulated,
-            lease_ms=settings.control.lease_ms,
-            monitor_only=settings.control.monitoring_only,
-        ),
+        config=config,
         ledger=ledger,
         clock=clock,
         period_s=settings.control.period_s,
         snapshots=snapshots,
         events=events,
         epoch=secrets.token_hex(4),
+        recorder=recorder,
     )
-    daemon = Daemon(settings, loop, store)
+    daemon = Daemon(settings, loop, store, recorder)
     try:
         await _telemetry(daemon)
     except BaseException:
+        recorder.close()
         store.close()
         raise
     if not ledger.known:
@@ -273,8 +281,9 @@ async def _watch_clock(daemon: Daemon, on_turn: Callable[[], None]) -> None:
 
 
 async def put_away(daemon: Daemon) -> None:
-    """Close the store and end the embedded broker, also of a daemon that never ran; harmless again."""
+    """Close what is written to and end the embedded broker, also of a daemon that never ran; harmless again."""
     await asyncio.to_thread(daemon.store.close)
+    await asyncio.to_thread(daemon.recorder.close)
     if daemon.broker is not None:
         await daemon.broker.stop()
 

@@ -86,5 +86,9 @@ class NewerStateError(StoreError):
     exit_code = ExitCode.USAGE
 
 
+class RecordError(CryodeviceError):
+    """A record of a trip cannot be read: damaged, not one, or of another version of the program."""
+
+
 class BrokerError(CryodeviceError):
     """The MQTT broker cannot be started or reached."""

@@ -1,4 +1,4 @@
-"""Tissue in time without an error of the step: the matrix exponential by eigenvectors. No part of the daemon's tick.
+"""Tissue in time without an error of the step: the matrix exponential by eigenvectors. Made once, before any tick.
 
 Between two changes of its surroundings the equation of the cells is linear with constant coefficients, and symmetric
 once each cell is weighed by the root of its capacity: so its exponential is exact to rounding, for steps of any length.

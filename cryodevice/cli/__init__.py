@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add("stop", "stop the treatment of a running daemon at once", config=True, as_json=True)
     treat = add("treat", "start a treatment from a file on a running daemon", config=True, as_json=True)
     treat.add_argument("file", metavar="FILE", help="treatment (TOML)")
+    treat.add_argument("--client", metavar="NAME", help="whose dose it is; all without a name share one")
     reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
     reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
     records = commands.add_parser("records", help="the exposure store", description="the exposure store")
@@ -51,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     aside = actions.add_parser("quarantine", help="set a damaged exposure store aside (service; daemon stopped)")
     aside.add_argument("--config", metavar="FILE", help=_CONFIG)
     add("interlocks", "print the interlock table", config=True, as_json=True)
+    explain = add("explain", "why cooling is refused on given values, or what a trip was", config=True, as_json=True)
+    explain.add_argument("values", nargs="*", metavar="NAME=VALUE", help="what is so; see --names")
+    explain.add_argument("--names", action="store_true", help="list every value that may be given")
+    explain.add_argument("--strict", action="store_true", help="judge what is not given as unknown, as the daemon does")
+    explain.add_argument("--trip", metavar="FILE|NUMBER|last", help="explain a recorded trip, judged again")
+    explain.add_argument("--list", action="store_true", help="list the recorded trips")
+    explain.add_argument("--holds", action="store_true", help="with --list or --trip: the recorded holds instead")
     return parser
 
 
@@ -64,6 +72,7 @@ _MODULES = {
     "stop": "talk",
     "treat": "talk",
     "reset": "talk",
+    "explain": "explain",
     "interlocks": "interlocks",
     "records": "records",
 }

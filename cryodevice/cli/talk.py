@@ -29,7 +29,8 @@ def main(options: argparse.Namespace) -> ExitCode:
             }
             for step in treatment.steps
         ]
-        request |= {"ask": "start", "treatment": {"name": treatment.name, "step": steps}}
+        client = options.client or treatment.client
+        request |= {"ask": "start", "treatment": {"name": treatment.name, "client": client, "step": steps}}
     if options.command == "reset":
         request["service"] = options.service
     answer = ask(settings.state_dir / SOCKET_NAME, request)

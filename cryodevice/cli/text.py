@@ -5,6 +5,9 @@ from typing import Any
 
 from cryodevice.wire.codes import Trip
 
+_AHEAD_SHOWN = 3
+"""Limits ahead in a picture, the nearest."""
+
 
 def _value(readings: Mapping[str, Any], name: str, unit: str, digits: int = 2) -> str:
     entry = readings.get(name, {})
@@ -42,6 +45,10 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     estimate = status["skin_estimate_degc"]
     worst = f"{estimate:.1f} degC" if estimate is not None else "-"
     lines.append(f"skin      worst case {worst} (estimate), infra-red {_value(readings, 'skin_ir_degc', 'degC')}")
+    if ahead := list(status.get("look_ahead_s", {}).items())[:_AHEAD_SHOWN]:
+        lines.append(
+            f"ahead     {', '.join(f'{name} in {left_s:.0f} s' for name, left_s in ahead)} of contact (estimate)"
+        )
     lines.append(
         f"sink      {_value(readings, 'sink_degc', 'degC')}, fan {_value(readings, 'fan_rpm', 'rpm', 0)}"
         f", ambient {_value(readings, 'ambient_degc', 'degC', 1)}"
@@ -68,6 +75,10 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     if status["lockout"] is not None:
         lock = status["lockout"]
         lines.append(f"LOCKED    {lock['cause']}: {way_out(lock)}")
+    if (trip := status.get("last_trip")) is not None:
+        lines.append(f"last trip {trip['cause']} at {trip['time']}; what happened: cryodevice explain --trip last")
+    if status.get("trips_failing"):
+        lines.append(f"records   {status['trips_failing']}")
     return lines
 
 

@@ -1,6 +1,7 @@
-"""What is kept: the exposure ledger now; sessions, audit and the flight recorder stand beside it. Never on the loop."""
+"""What is kept: exposure ledger and flight recorder now; sessions and audit stand beside them. Never on the loop."""
 
 from cryodevice.records.exposure_store import SqliteExposureStore
 from cryodevice.records.ledger_file import quarantine
+from cryodevice.records.recorder import FlightRecorder
 
-__all__ = ["SqliteExposureStore", "quarantine"]
+__all__ = ["FlightRecorder", "SqliteExposureStore", "quarantine"]

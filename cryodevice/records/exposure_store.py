@@ -19,9 +19,9 @@ from cryodevice.records import ledger_file, schema, upgrade
 from cryodevice.records.schema import StoredSession
 from cryodevice.records.writer import GroupWriter, Write
 from cryodevice.runtime.clock import steady_s
-from cryodevice.runtime.ports import Ledger, OpenSession, SessionRecord
+from cryodevice.runtime.ports import OUTSIDE, Ledger, OpenSession, SessionRecord
 from cryodevice.runtime.wall_trust import synchronised as wall_is_kept
-from cryodevice.safety.exposure import ANONYMOUS, DAY_S, NOTHING, Dose, Past, after_crash
+from cryodevice.safety.exposure import ANONYMOUS, DAY_S, NOTHING, Dose, Others, Past, after_crash
 from cryodevice.safety.verdict import Lockout
 
 CLOSE_S = 3.0
@@ -57,7 +57,7 @@ class SqliteExposureStore:
     Args:
         path: The file, by custom ``exposure.db`` in the state directory; created there on the first start.
         wall: Seconds since 1970 UTC.
-        client: Whose dose ``load`` returns.
+        client: Whose dose is the one in hand after ``load``; everybody else's is beside it.
         boot: Boot id and seconds since boot; ages records within one boot, where the wall clock may be set.
         synchronised: Whether the wall clock is kept by somebody; ages records of an earlier boot only then.
 
@@ -182,18 +182,28 @@ class SqliteExposureStore:
         for session in interrupted:
             self._submit_stored(session, lambda: None)
         self._writer.flush(CLOSE_S)
+        dose, others = self._doses(sessions)
         return Ledger(
             known=True,
-            dose=self._dose(sessions),
+            dose=dose,
+            others=others,
             interrupted=_open_session(interrupted[-1]) if interrupted else None,
             lockout=contents.lockout,
         )
 
-    def _dose(self, sessions: Iterable[StoredSession]) -> Dose:
+    def _doses(self, sessions: Iterable[StoredSession]) -> tuple[Dose, Others]:
         now_s = steady_s()
-        ages = [(session, self._age_s(session)) for session in sessions if session.client == self._client]
-        self._loaded = [(Past(now_s - age, session.exposure), session) for session, age in ages if age <= DAY_S]
-        return Dose(self._client, past=tuple(past for past, _ in self._loaded))
+        ages = [(session, self._age_s(session)) for session in sessions]
+        self._loaded = [
+            (Past(now_s - age, session.exposure, session.ended_why != OUTSIDE), session)
+            for session, age in ages
+            if age <= DAY_S
+        ]
+        books: dict[str, list[Past]] = {}
+        for past, session in self._loaded:
+            books.setdefault(session.client, []).append(past)
+        dose = Dose(self._client, past=tuple(books.pop(self._client, ())))
+        return dose, MappingProxyType({client: tuple(found) for client, found in books.items()})
 
     def aged_again(self) -> tuple[tuple[Past, Past], ...]:
         """Earlier sessions that are known to be older than when they were loaded; see ``ExposureStore``."""

@@ -4,18 +4,18 @@ It knows no interlock and no wire. Everything that watches hangs on the two buse
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from cryodevice.quantities import U16
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
 from cryodevice.runtime.failpoints import failpoint
-from cryodevice.runtime.ports import ExposureStore, Ledger
-from cryodevice.runtime.session_record import record_of
+from cryodevice.runtime.ports import ExposureStore, Ledger, TripRecorder
+from cryodevice.runtime.session_record import record_of, touched_outside
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
@@ -63,6 +63,7 @@ class ControlLoop:
         ending: On the way out: the wand is being made safe, or has been.
         today_day: Today as days since 2000-01-01; None while nobody keeps the wall clock.
         why_failed: What made the daemon fail, once something has; the reason of a session that this ends.
+        recorder: Told of every decision; None records no trips.
     """
 
     connection: Connection
@@ -83,6 +84,7 @@ class ControlLoop:
     ending: bool = False
     why_failed: str = ""
     today_day: int | None = None
+    recorder: TripRecorder | None = None
     _core: Core = field(init=False)
     _treated_at_s: float = float("-inf")
     _order: Order | None = None
@@ -95,8 +97,10 @@ class ControlLoop:
 
     def __post_init__(self) -> None:
         now = self.clock.monotonic()
-        estimate = skin_estimate.resumed(self.ledger.dose.past, now)
-        self._core = initial(self.config, now, estimate, self.ledger.dose, self.ledger.lockout)
+        ledger = self.ledger
+        everyone = chain(ledger.dose.past, *ledger.others.values())  # who comes next is not known: the coldest counts
+        estimate = skin_estimate.resumed(everyone, now)
+        self._core = initial(self.config, now, estimate, ledger.dose, ledger.lockout, others=ledger.others)
 
     def command(self, command: Command) -> None:
         """Hand in what a person asked; it is decided on at once, not at the next tick."""
@@ -115,9 +119,13 @@ class ControlLoop:
     def age(self, known: Iterable[tuple[Past, Past]]) -> None:
         """Take over what has become known of the age of earlier sessions: each pair is one as loaded, and as known."""
         older = {id(past): now for past, now in known}
-        dose = self._core.dose
-        past = tuple(older.get(id(past), past) for past in dose.past)
-        self._core = replace(self._core, dose=replace(dose, past=past))
+
+        def aged(books: tuple[Past, ...]) -> tuple[Past, ...]:
+            return tuple(older.get(id(past), past) for past in books)
+
+        dose = replace(self._core.dose, past=aged(self._core.dose.past))
+        others = {client: aged(books) for client, books in self._core.others.items()}
+        self._core = replace(self._core, dose=dose, others=others)
 
     async def run(self) -> bool:
         """Tick until stopped. On every way out the wand is made safe first.
@@ -166,9 +174,11 @@ class ControlLoop:
         """Wait for the tick or for a command; True for the tick."""
         wait = due - self.clock.monotonic()
         if wait > 0.0 and not self._commands:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
+            timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                timer.cancel()
         self._wake.clear()
         return self.clock.monotonic() >= due
 
@@ -215,7 +225,8 @@ class ControlLoop:
             store_failure=self.store.failure,
             today_day=self.today_day,
         )
-        decision = decide(self._core, inputs, self.config)
+        before = self._core
+        decision = decide(before, inputs, self.config)
         failpoint("loop.after_decide")
         self._core, self._order = decision.core, decision.order
         self.ever_claimed = self.ever_claimed or decision.core.link.claimed
@@ -223,6 +234,8 @@ class ControlLoop:
             self._treated_at_s = now
         self._keep(decision)
         failpoint("loop.after_record")
+        if self.recorder is not None:
+            self.recorder.follow(before, inputs, decision.core)
         self._tell(decision.events)
         return decision
 
@@ -230,8 +243,9 @@ class ControlLoop:
         core = decision.core
         if decision.lockout_changed:
             self.store.submit_lockout(core.lockout)
-        if decision.record and core.session.session_id:
-            self.store.submit_session(record_of(core, core.now_s))
+        if decision.record:
+            named = bool(core.session.session_id)
+            self.store.submit_session(record_of(core, core.now_s) if named else touched_outside(core, self.epoch))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         for event in events:
@@ -247,6 +261,8 @@ class ControlLoop:
             ticks=self.ticks,
             misses=self.misses,
             overruns=len(self._overruns),
+            trip=self.recorder.latest if self.recorder is not None else None,
+            trips_failing=self.recorder.failure if self.recorder is not None else "",
         )
         self.snapshots.publish(self.latest)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from cryodevice.quantities import Channel
 from cryodevice.runtime.snapshot import Snapshot
@@ -31,7 +32,7 @@ def readings(snapshot: Snapshot) -> Plain:
         return {}
     found: Plain = {}
     for channel in Channel:
-        sample = aged(snapshot.reading.samples[channel], snapshot.at_s)
+        sample = aged(snapshot.reading.sample(channel), snapshot.at_s)
         entry: Plain = {"quality": quality(sample)}
         if isinstance(sample, Fresh | Stale):
             entry |= {"value": number(sample.value), "age_s": number(snapshot.at_s - sample.at_s)}
@@ -49,6 +50,17 @@ def finding(found: Finding) -> Plain:
 def lockout(latched: Lockout | None) -> Plain | None:
     """The latched lockout."""
     return {"cause": latched.cause, **evidence_of(latched)} if latched is not None else None
+
+
+def utc(wall_s: float) -> str:
+    """A wall clock's second as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def last_trip(snapshot: Snapshot) -> Plain | None:
+    """The newest trip on record; ``cryodevice explain --trip last`` tells the rest."""
+    note = snapshot.trip
+    return {"record": note.record, "cause": note.cause, "time": utc(note.wall_s)} if note is not None else None
 
 
 def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:
@@ -98,12 +110,15 @@ def status(snapshot: Snapshot) -> Plain:
         "claimed": snapshot.claimed,
         "reasons": [finding(found) for found in snapshot.findings],
         "lockout": lockout(snapshot.lockout),
+        "last_trip": last_trip(snapshot),
+        "trips_failing": snapshot.trips_failing,
         "readings": readings(snapshot),
         # Without a line nobody knows: the last ones said would be taken for present ones.
         "lease_remaining_ms": reading.status.lease_remaining_ms if reading is not None and snapshot.link_up else None,
         "wand_state": reading.status.state if reading is not None and snapshot.link_up else None,
         "trip_code": reading.status.trip_code if reading is not None else None,
         "skin_estimate_degc": number(snapshot.skin_estimate_degc, 2),
+        "look_ahead_s": {name: number(left_s, 1) for name, left_s in snapshot.look_ahead().items()},
         "exposure": exposure(snapshot.exposure),
         "limits": asdict(snapshot.limits),
         "ticks": snapshot.ticks,

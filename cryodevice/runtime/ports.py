@@ -1,4 +1,4 @@
-"""What the loop needs from above, as protocols: durable exposure. Records implements them, ``app`` injects them.
+"""What the loop needs from above, as protocols: durable exposure, trips. Records implements them, ``app`` injects them.
 
 Nothing here may block: a call hands work over and returns.
 """
@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cryodevice.quantities import Celsius, Seconds
-from cryodevice.safety.exposure import Dose, Past, ZoneExposure
+from cryodevice.safety.exposure import Dose, Others, Past, ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Lockout
+from cryodevice.treatment.core import Core, Inputs
+
+OUTSIDE = "touched outside of a session"
+"""``ended_why`` of a record that is dose and no session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Ledger:
     Args:
         known: False when the store is missing its history, corrupt or newer than this program: dose unknown.
         why_unknown: A sentence for a person when ``known`` is False.
-        dose: Earlier exposure of the rolling day, the crashed session's included.
+        dose: Earlier exposure of the anonymous client in the rolling day, a crashed session's included.
+        others: The same of every other client, by client.
         interrupted: The session a crash ended, if one was open.
         lockout: The latched lockout, if one stands.
     """
@@ -41,6 +46,7 @@ class Ledger:
     dose: Dose = field(default_factory=Dose)
     interrupted: OpenSession | None = None
     lockout: Lockout | None = None
+    others: Others = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +100,31 @@ class ExposureStore(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close. Blocking, bounded to a few seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TripNote:
+    """The newest trip on record: name of its record, its cause, and when, in seconds since 1970 UTC."""
+
+    record: str
+    cause: str
+    wall_s: float
+
+
+class TripRecorder(Protocol):
+    """Keeps what a trip is explained from. Nothing of it raises or waits."""
+
+    def follow(self, before: Core, inputs: Inputs, after: Core) -> None:
+        """One decision: what was remembered before it, what was new, what is remembered now."""
+        ...
+
+    @property
+    def latest(self) -> TripNote | None:
+        """The newest trip on record, None before the first."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """Why trips are not being recorded; empty while they are."""
         ...

@@ -1,7 +1,9 @@
 """What the ledger is told of a session: the controller's memory as one record. Writes nothing and decides nothing."""
 
+from dataclasses import replace
+
 from cryodevice.quantities import Celsius, Seconds
-from cryodevice.runtime.ports import SessionRecord
+from cryodevice.runtime.ports import OUTSIDE, SessionRecord
 from cryodevice.safety.exposure import after_crash
 from cryodevice.safety.phases import TREATING
 from cryodevice.treatment.core import Core
@@ -31,6 +33,11 @@ def record_of(core: Core, at_s: Seconds, *, unfinished: str = "", allowance: boo
         ended_why=over or unfinished,
         simulated=core.link.identity is not None and core.link.identity.simulated,
     )
+
+
+def touched_outside(core: Core, run: str) -> SessionRecord:
+    """The record of a cold plate touched before any session of this run of the daemon: dose, and no session."""
+    return replace(record_of(core, core.now_s), session_id=f"outside-{run}", ended_why=OUTSIDE)
 
 
 def coldest_degc(core: Core) -> Celsius:

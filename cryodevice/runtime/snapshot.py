@@ -1,9 +1,10 @@
 """What the loop tells the world after each tick: one frozen picture, and numbered events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.ports import TripNote
 from cryodevice.safety.events import Event
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Limits, Zone
@@ -51,6 +52,10 @@ class Snapshot:
         tick_late_ms: How late this tick ran.
         ticks, misses, overruns: Counted since start.
         claimed: Our session token is in force; until then the wand is only watched.
+        trip: The newest trip on record; None when there is none.
+        trips_failing: Why trips are not being recorded; empty while they are.
+        look_ahead: Gives the seconds of contact until each limit, nearest first (an estimate); reckoned when asked, so
+            that no tick waits for it.
     """
 
     at_s: Seconds
@@ -72,6 +77,9 @@ class Snapshot:
     misses: int
     overruns: int
     claimed: bool = True
+    trip: TripNote | None = None
+    trips_failing: str = ""
+    look_ahead: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,19 @@
 """The controller's memory as a picture for those who watch. Formats nothing, decides nothing."""
 
 import math
+from functools import partial
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.ports import TripNote
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
+from cryodevice.treatment import outlook
 from cryodevice.treatment.core import Core, Decision
 from cryodevice.treatment.evidence import fresh, skin_degc
 from cryodevice.wire.blocks import Order
+
+_snapshot, _session = maker(Snapshot), maker(SessionView)
 
 
 def session_view(core: Core) -> SessionView:
@@ -15,7 +21,7 @@ def session_view(core: Core) -> SessionView:
     session = core.session
     step, treatment = session.current, session.treatment
     rewarming = session.state is SessionState.REWARMING and step is not None
-    return SessionView(
+    return _session(
         session_id=session.session_id,
         state=session.state,
         step=session.step + 1 if treatment is not None else 0,
@@ -30,14 +36,23 @@ def session_view(core: Core) -> SessionView:
 
 
 def snapshot_of(
-    decision: Decision, wall_s: float, order: Order | None, *, late_s: float, ticks: int, misses: int, overruns: int
+    decision: Decision,
+    wall_s: float,
+    order: Order | None,
+    *,
+    late_s: float,
+    ticks: int,
+    misses: int,
+    overruns: int,
+    trip: TripNote | None = None,
+    trips_failing: str = "",
 ) -> Snapshot:
     """One tick as a snapshot."""
     core = decision.core
     now = core.now_s
     up = fresh(core, now) and core.link.identity is not None and not core.link_why
     zone = core.session.zone
-    return Snapshot(
+    return _snapshot(
         at_s=Seconds(now),
         wall_s=wall_s,
         link_up=up,
@@ -57,4 +72,7 @@ def snapshot_of(
         misses=misses,
         overruns=overruns,
         claimed=core.link.claimed,
+        trip=trip,
+        trips_failing=trips_failing,
+        look_ahead=partial(outlook.seconds_left, core),
     )

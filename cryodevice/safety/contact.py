@@ -7,6 +7,7 @@ else says so too. It does not know zones.
 import math
 from dataclasses import dataclass
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
@@ -45,6 +46,9 @@ class Contact:
     def gliding(self, now_s: Seconds) -> bool:
         """Whether the contact counts as a glide."""
         return now_s - self.moved_at_s <= GLIDE_WITHIN_S
+
+
+_contact = maker(Contact)
 
 
 def flag(reading: Reading, capabilities: Capability, needed: Capability, bit: Flag) -> float:
@@ -92,14 +96,14 @@ def follow(
     moving = flag(reading, capabilities, Capability.MOTION, Flag.MOTION) == 1.0
     moved_at = now if moving else contact.moved_at_s
     if touching:
-        return Contact(True, None, 0.0 if moving else dwell, moved_at, ir_seen)
+        return _contact(True, None, 0.0 if moving else dwell, moved_at, ir_seen)
     absent_since = now if contact.absent_since_s is None else contact.absent_since_s
     absent = now - absent_since
     believed = contact.believed and not (
         absent >= LOST_AFTER_S and _confirmed(reading, capabilities, skin_estimate_degc)
     )
     lifted = not believed and absent >= LIFT_RESETS_DWELL_S
-    return Contact(believed, absent_since, 0.0 if lifted else dwell, moved_at, ir_seen)
+    return _contact(believed, absent_since, 0.0 if lifted else dwell, moved_at, ir_seen)
 
 
 def _confirmed(reading: Reading, capabilities: Capability, skin_estimate_degc: float) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.replacing import replace
@@ -37,7 +38,7 @@ class ZoneExposure:
         A skin temperature that is not a number counts as colder than every threshold, at 0 degC.
         """
         surface = skin if math.isfinite(skin) else 0.0
-        return ZoneExposure(
+        return _exposure(
             self.contact_s + (dt_s if contact else 0.0),
             self.below_15_s + (dt_s if surface < 15.0 else 0.0),
             self.below_10_s + (dt_s if surface < 10.0 else 0.0),
@@ -60,6 +61,7 @@ class ZoneExposure:
         )
 
 
+_exposure = maker(ZoneExposure)
 NOTHING = ZoneExposure()
 
 
@@ -142,6 +144,20 @@ class Dose:
         if all(now_s - past.ended_at_s <= DAY_S for past in self.past):
             return self
         return replace(self, past=tuple(past for past in self.past if now_s - past.ended_at_s <= DAY_S))
+
+
+Others = Mapping[str, tuple[Past, ...]]
+"""What every client but the one in hand has had in earlier sessions, by client."""
+
+
+def turned_to(client: str, dose: Dose, others: Others, now_s: Seconds) -> tuple[Dose, Others]:
+    """The dose of another client, and what the rest have had; ``dose`` must be closed."""
+    if dose.client == client:
+        return dose, others
+    books = {**others, dose.client: dose.past}
+    taken = Dose(client, past=books.pop(client, ())).aged(now_s)
+    aged = {name: Dose(past=past).aged(now_s).past for name, past in books.items()}
+    return taken, MappingProxyType({name: past for name, past in aged.items() if past})
 
 
 def after_crash(exposure: ZoneExposure, coldest_plate: Celsius) -> ZoneExposure:

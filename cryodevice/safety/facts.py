@@ -37,7 +37,7 @@ class Facts:
         orders_accepted: The wand accepted what was asked.
         sequence_age_s: For how long the status sequence has not advanced.
         dose_known: The store knew the exposure.
-        ledger_age_s: Since the newest durable exposure record.
+        ledger_age_s: Since the newest durable exposure record; unknown while the session has none.
         ledger_writes: Exposure and lockouts reach the disk.
         late_periods: How late the tick ran, in periods.
         overruns: Ticks more than two periods late in the last 10 s.
@@ -53,7 +53,11 @@ class Facts:
         plate_same_s: For how long a plate channel has repeated itself to the last digit while driven.
         unanswered_s: For how long hard drive off the skin has not made the plate fall.
         unheld_s: For how long hard drive has brought the plate no closer to its setpoint.
+        residual_k: How much warmer the plate sensors show the plate than its module's voltage does.
         risen_k: How far the plate has risen under hard drive off the skin.
+        freeze_risen_k: How far skin that infra-red sees at 1 degC or below has jumped up within half a second.
+        idle_s: For how long nothing has driven a plate that is told to cool and is well above its setpoint.
+        plate_noise_k: How far a plate channel jumps to and fro between samples, smoothed.
         rest_apart_k: Plate channel furthest from the sink, less the sink, magnitude.
         drive_share: Drive current over the wand's largest, + cools.
         channels_apart_k: Plate channel B less channel A, magnitude.
@@ -113,7 +117,11 @@ class Facts:
     plate_same_s: float = UNKNOWN
     unanswered_s: float = UNKNOWN
     unheld_s: float = UNKNOWN
+    residual_k: float = UNKNOWN
     risen_k: float = UNKNOWN
+    freeze_risen_k: float = UNKNOWN
+    idle_s: float = UNKNOWN
+    plate_noise_k: float = UNKNOWN
     rest_apart_k: float = UNKNOWN
     drive_share: float = UNKNOWN
     channels_apart_k: float = UNKNOWN

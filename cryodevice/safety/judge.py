@@ -1,8 +1,10 @@
 """Evaluates the interlock table on the facts of a tick. Pure; remembers only what it is handed back."""
 
-import math
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import attrgetter
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.facts import Facts
@@ -41,34 +43,55 @@ def judge(
     active: list[Finding] = []
     pending: list[Finding] = []
     unsafe_since: dict[str, Seconds] = {}
-    for row, low, high in _applicable(table, frozenset(states), limits, zone):
-        if row.needs_reading and not reading_fresh:
+    rows, values_of = _applicable(table, frozenset(states), limits, zone)
+    for (row, lowest, highest), value in zip(rows, values_of(facts), strict=True):
+        if not reading_fresh and row.needs_reading:
             if row.id in since_s:
                 unsafe_since[row.id] = since_s[row.id]
             continue
-        value = getattr(facts, row.fact)
-        if math.isfinite(value) and low <= value <= high:
+        if lowest <= value <= highest:
             continue
         since = since_s.get(row.id, now_s)
         unsafe_since[row.id] = since
+        low, high = row.safe(limits, zone)
         finding = Finding(row.id, row.action, value, low, high, row.unit, since, row.hint, row.clear)
         (active if now_s - since >= row.dwell.value else pending).append(finding)
     permit = reading_fresh and not any(finding.action > Action.WARN for finding in active)
     return Verdict(permit, tuple(active), tuple(pending), MappingProxyType(unsafe_since))
 
 
-Rows = tuple[tuple[Interlock, float, float], ...]
+class _Plan(NamedTuple):
+    """Rows that apply, each with the finite part of its range, and what takes their values out of the facts."""
+
+    rows: tuple[tuple[Interlock, float, float], ...]
+    values_of: Callable[[Facts], Iterable[float]]
+
+
 _MOST_PLANS = 64
-_PLANS: dict[tuple[int, frozenset[SessionState], int, Zone], tuple[tuple[Interlock, ...], Limits, Rows]] = {}
-"""Rows that apply, with their ranges: the same for many ticks. Keyed by identity, and held so that identity lasts."""
+_PLANS: dict[tuple[int, frozenset[SessionState], int, Zone], tuple[tuple[Interlock, ...], Limits, _Plan]] = {}
+"""The same for many ticks. Keyed by identity, and held so that identity lasts."""
+_LARGEST = sys.float_info.max
+"""An infinite value is no measurement: an open end of a range stops here."""
 
 
-def _applicable(table: tuple[Interlock, ...], states: frozenset[SessionState], limits: Limits, zone: Zone) -> Rows:
+def _applicable(table: tuple[Interlock, ...], states: frozenset[SessionState], limits: Limits, zone: Zone) -> _Plan:
     key = (id(table), states, id(limits), zone)
     known = _PLANS.get(key)
     if known is None:
-        rows = tuple((row, *row.safe(limits, zone)) for row in table if not row.states.isdisjoint(states))
         if len(_PLANS) >= _MOST_PLANS:
             _PLANS.clear()
-        known = _PLANS[key] = (table, limits, rows)
+        known = _PLANS[key] = (table, limits, _planned(table, states, limits, zone))
     return known[2]
+
+
+def _planned(table: tuple[Interlock, ...], states: frozenset[SessionState], limits: Limits, zone: Zone) -> _Plan:
+    rows = tuple((row, *_finite(*row.safe(limits, zone))) for row in table if not row.states.isdisjoint(states))
+    names = [row.fact for row, _, _ in rows]
+    if len(names) < 2:  # one name alone would come back as no tuple
+        return _Plan(rows, lambda facts: [getattr(facts, name) for name in names])
+    return _Plan(rows, attrgetter(*names))
+
+
+def _finite(low: float, high: float) -> tuple[float, float]:
+    """The finite part of a closed range; an end that is not a number stays one, so nothing lies within."""
+    return max(low, -_LARGEST), min(high, _LARGEST)

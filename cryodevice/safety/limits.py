@@ -171,8 +171,20 @@ under one (fault matrix S09 gives 10 s; engineering default)."""
 UNHELD_S = 3.0
 """Longest time hard drive may bring the plate no closer to its setpoint, on the skin or off it, s: a plate whose
 sensors have come loose falls by 2.5 K meanwhile (fault matrix S09; engineering default)."""
+RESIDUAL_K = 2.0
+"""Furthest both plate sensors may drift to the warm side of what the module's voltage says of the plate, K; with the
+kelvin that is forgiven in precool it is 3, and 5 degC less that is the plate's hard floor (fault matrix S07;
+engineering default)."""
 RISEN_K = 2.0
 """Furthest a plate may rise under hard drive off the skin, K (fault matrix A03; engineering default)."""
+FREEZE_RISEN_K = 0.3
+"""Furthest skin at 1 degC or below may jump up within half a second, K (alarm A03 of the clinical note)."""
+IDLE_S = 3.0
+"""Longest time a plate well above its setpoint may go without current while it is told to cool, s: a relay closes and a
+regulator answers within one (clinical note 4.1, open thermoelectric: 0.5 s; engineering default)."""
+PLATE_NOISE_K = 0.3
+"""Furthest a plate channel may jump to and fro between samples on average, K: its noise gives 0.04, a plate in motion
+nothing (fault matrix S05, S06; engineering default)."""
 WAND_CLOCK_PCT = 2.0
 """Furthest the wand's clock may be off ours, % (docs/architecture.md; engineering default)."""
 RETREAT_S = 300.0

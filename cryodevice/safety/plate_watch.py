@@ -24,6 +24,12 @@ a thermoelectric of 66 K at full current holds an unloaded plate with about 1/90
 HELD_WITHIN_K = 0.8
 """A regulator that works keeps the plate closer to its setpoint than this, or brings it closer, K (engineering
 default)."""
+IDLE_ABOVE_K = 2.0
+"""A regulator that works drives a plate this far above its setpoint, K (engineering default)."""
+NOISE_MOST_K = 1.0
+"""A sample that is further off than this counts as this, K: one spike is no loose contact (engineering default)."""
+NOISE_SHARE = 0.05
+"""Weight of one sample in the smoothed noise: about a second at 20 Hz (engineering default)."""
 FALL_K = 0.5
 """Falling by this is an answer to the drive, K: many times the noise (engineering default)."""
 
@@ -38,6 +44,8 @@ class ChannelWatch:
         follower_degc: What follows the values no faster than a plate can; NaN for none.
         followed_s: When it was last moved.
         jump_k: How far the newest value is beyond what could follow; 0 when it is not.
+        before_degc: The value before the newest; NaN when it was not good.
+        noise_k: How far a value is off the straight line of the two before it, smoothed.
     """
 
     value_degc: float = math.nan
@@ -45,6 +53,8 @@ class ChannelWatch:
     follower_degc: float = math.nan
     followed_s: Seconds = Seconds(-math.inf)  # noqa: RUF009
     jump_k: float = 0.0
+    before_degc: float = math.nan
+    noise_k: float = 0.0
 
     def follow(self, value_degc: float, now_s: Seconds, *, driven: bool) -> "ChannelWatch":
         """The channel after one more sample."""
@@ -53,9 +63,14 @@ class ChannelWatch:
         away_k = value_degc - self.follower_degc
         if math.isnan(away_k):  # the first good value, or the first after one that was not, has nothing to follow
             return ChannelWatch(value_degc, changed, value_degc, now_s)
+        bend_k = abs(value_degc - 2.0 * self.value_degc + self.before_degc)
+        noise_k = self.noise_k
+        if not math.isnan(bend_k):
+            noise_k += (min(bend_k, NOISE_MOST_K) - noise_k) * NOISE_SHARE
         most_k = FASTEST_K_S * (now_s - self.followed_s)
         follower = self.follower_degc + min(max(away_k, -most_k), most_k)
-        return ChannelWatch(value_degc, changed, follower, now_s, max(0.0, abs(value_degc - follower) - JUMP_K))
+        jump_k = max(0.0, abs(value_degc - follower) - JUMP_K)
+        return ChannelWatch(value_degc, changed, follower, now_s, jump_k, self.value_degc, noise_k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class PlateWatch:
             on the skin or off it; None while it is held.
         unheld_from_degc: Colder channel then.
         risen_k: How far the warmer channel has risen above the lowest since the drive has been hard.
+        idle_since_s: Since when no current has flowed into a plate well above its setpoint; None while it does.
     """
 
     channels: tuple[ChannelWatch, ChannelWatch] = field(default=(ChannelWatch(), ChannelWatch()))
@@ -82,11 +98,17 @@ class PlateWatch:
     risen_k: float = 0.0
     unheld_since_s: Seconds | None = None
     unheld_from_degc: float = math.nan
+    idle_since_s: Seconds | None = None
 
     @property
     def same_s(self) -> float:
         """For how long a channel has repeated itself to the last digit while driven, s."""
         return max(0.0, *(self.seen_s - channel.changed_s for channel in self.channels))
+
+    @property
+    def both_same_s(self) -> float:
+        """For how long both channels have repeated themselves to the last digit while driven, s."""
+        return max(0.0, min(self.seen_s - channel.changed_s for channel in self.channels))
 
     @property
     def jump_k(self) -> float:
@@ -102,6 +124,16 @@ class PlateWatch:
     def unheld_s(self) -> float:
         """For how long hard drive has brought the plate no closer to its setpoint, s."""
         return self.seen_s - self.unheld_since_s if self.unheld_since_s is not None else 0.0
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nothing has driven a plate that is told to cool and is well above its setpoint, s."""
+        return self.seen_s - self.idle_since_s if self.idle_since_s is not None else 0.0
+
+    @property
+    def noise_k(self) -> float:
+        """How far a channel jumps to and fro, K."""
+        return max(channel.noise_k for channel in self.channels)
 
 
 def share_of(reading: Reading, drive_max_ma: float) -> float:
@@ -135,8 +167,10 @@ def followed(
         first.follow(reading.value(Channel.PLATE_A), now, driven=driven),
         second.follow(reading.value(Channel.PLATE_B), now, driven=driven),
     )
-    watch = replace(watch, channels=channels, seen_s=now)
     cold, warm = reading.plate_cold_degc, reading.plate_warm_degc
+    idle = not driven and cold - setpoint_degc > IDLE_ABOVE_K
+    idle_since = (now if watch.idle_since_s is None else watch.idle_since_s) if idle else None
+    watch = replace(watch, channels=channels, seen_s=now, idle_since_s=idle_since)
     over_k = reading.value(Channel.SINK) - cold
     hard = share >= HARD_SHARE + SHARE_PER_K * (max(over_k, 0.0))  # a sink nobody knows: not to be said
     watch = _held(watch, cold, now, above=hard and cold - setpoint_degc > HELD_WITHIN_K)

@@ -7,8 +7,10 @@ and only a fresh one has a value that may permit anything. NaN stands for "no va
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.wire.blocks import Status
 from cryodevice.wire.codes import Fault
@@ -70,7 +72,9 @@ PLAUSIBLE: Mapping[Channel, tuple[float, float]] = MappingProxyType(
 )
 """Closed range outside which a channel's value cannot be true."""
 
-_ROWS = tuple((channel, channel.value, *PLAUSIBLE[channel]) for channel in Channel)
+_ROWS = tuple((channel, *PLAUSIBLE[channel]) for channel in Channel)
+_values_of = attrgetter(*Channel)
+_MISSING = Missing()
 _PLATE_FAULTS = (  # of two, the one that stands last is named: open
     (Channel.PLATE_A, Fault.PLATE_A_SHORT, "short"),
     (Channel.PLATE_A, Fault.PLATE_A_OPEN, "open"),
@@ -81,49 +85,55 @@ _PLATE_FAULTS = (  # of two, the one that stands last is named: open
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one round trip brought back, received at ``at_s`` on the daemon's monotonic clock."""
+    """What one round trip brought back; made by ``read``.
+
+    Args:
+        status: As the wand sent it.
+        at_s: When it was received, on the daemon's monotonic clock.
+        good: The channels that are good, and their values.
+        lost: The other channels, and what became of them.
+        plate_cold_degc: The colder good plate channel, for cold limits; NaN if neither is good.
+        plate_warm_degc: The warmer good plate channel, for hot limits; NaN if neither is good.
+    """
 
     status: Status
     at_s: Seconds
-    samples: Mapping[Channel, Sample]
+    good: Mapping[Channel, float]
+    lost: Mapping[Channel, Missing | Invalid]
+    plate_cold_degc: float
+    plate_warm_degc: float
+
+    def sample(self, channel: Channel) -> Sample:
+        """The channel as received, with its quality."""
+        return self.lost.get(channel) or Fresh(self.good[channel], self.at_s)
 
     def value(self, channel: Channel) -> float:
         """The channel's value as received, NaN unless it was good."""
-        sample = self.samples[channel]
-        return sample.value if isinstance(sample, Fresh) else math.nan
+        return self.good.get(channel, math.nan)
 
-    @property
-    def plate_cold_degc(self) -> float:
-        """The colder good plate channel, for cold limits; NaN if neither is good."""
-        good = [value for value in self._plates() if math.isfinite(value)]
-        return min(good, default=math.nan)
 
-    @property
-    def plate_warm_degc(self) -> float:
-        """The warmer good plate channel, for hot limits; NaN if neither is good."""
-        good = [value for value in self._plates() if math.isfinite(value)]
-        return max(good, default=math.nan)
-
-    def _plates(self) -> tuple[float, float]:
-        return self.value(Channel.PLATE_A), self.value(Channel.PLATE_B)
+_reading = maker(Reading)
 
 
 def read(status: Status, at_s: Seconds) -> Reading:
     """Give every channel of a status its quality."""
-    samples: dict[Channel, Sample] = {}
-    for channel, name, low, high in _ROWS:
-        value = getattr(status, name)
+    good: dict[Channel, float] = {}
+    lost: dict[Channel, Missing | Invalid] = {}
+    for (channel, low, high), value in zip(_ROWS, _values_of(status), strict=True):
         if value is None:
-            samples[channel] = Missing()
+            lost[channel] = _MISSING
         elif low <= value <= high:
-            samples[channel] = Fresh(float(value), at_s)
+            good[channel] = float(value)
         else:
-            samples[channel] = Invalid("range", at_s)
+            lost[channel] = Invalid("range", at_s)
     if status.faults:
         for channel, fault, reason in _PLATE_FAULTS:
             if fault in status.faults:
-                samples[channel] = Invalid(reason, at_s)
-    return Reading(status, at_s, MappingProxyType(samples))
+                lost[channel] = Invalid(reason, at_s)
+                good.pop(channel, None)
+    plates = [good[channel] for channel in (Channel.PLATE_A, Channel.PLATE_B) if channel in good]
+    cold, warm = min(plates, default=math.nan), max(plates, default=math.nan)
+    return _reading(status, at_s, MappingProxyType(good), MappingProxyType(lost), cold, warm)
 
 
 def aged(sample: Sample, now_s: Seconds) -> Sample:

@@ -5,14 +5,14 @@ likely. It is an assumption, not a measurement, and is labelled so wherever it i
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from cryodevice.bioheat import ZONES, Grid, Probe, propagator
+from cryodevice.bioheat import ZONES, Grid, Probe, exact_step, propagator
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.exposure import Past
 from cryodevice.safety.limits import Zone
@@ -46,7 +46,7 @@ Array = npt.NDArray[np.float64]
 
 _GRID = Grid(ZONES["other"].with_perfusion(PERFUSION), (2, 6, 5, 4), 1.3)
 _AIR = propagator(_GRID, STEP_S, AIR_W_M2K)
-_TOUCH = propagator(_GRID, STEP_S, WORST_CONTACT_W_M2K)
+_TOUCH = exact_step(_GRID, STEP_S, WORST_CONTACT_W_M2K)
 _BLOCKED = propagator(_GRID, STEP_S, 0.0)
 _SURFACE_AIR = _GRID.probe(0.0, AIR_W_M2K)
 _SURFACE_TOUCH = _GRID.probe(0.0, WORST_CONTACT_W_M2K)
@@ -78,6 +78,10 @@ class SkinEstimate:
     at_s: Seconds
     fat: Array = field(default_factory=lambda: np.zeros(0))
 
+    def cells(self, zone: Zone) -> Array:
+        """Cell temperatures of a zone, degC."""
+        return np.asarray(self.temps[_ROW[zone]])
+
     def skin_degc(self, zone: Zone) -> Celsius:
         """Worst-case skin surface of a zone."""
         return Celsius(float(self.surface[_ROW[zone]]))
@@ -85,6 +89,10 @@ class SkinEstimate:
     def fat_degc(self, zone: Zone) -> Celsius:
         """Worst-case dermis/fat boundary of a zone."""
         return Celsius(float(self.fat[_ROW[zone]]))
+
+    def every(self) -> Iterator[tuple[Zone, Celsius, Celsius]]:
+        """Each zone with its worst-case skin surface and dermis/fat boundary."""
+        return zip(_ROW, self.surface.tolist(), self.fat.tolist(), strict=True)
 
 
 def begin(now_s: Seconds, start_degc: float = START_DEGC) -> SkinEstimate:
@@ -152,6 +160,37 @@ def advanced(
         temps, surface = after, seen
     at_s = Seconds(estimate.at_s + steps * STEP_S)
     return SkinEstimate(temps, surface, at_s, _by_zone(_FAT, temps, 0.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ahead:
+    """One temperature after each whole second of contact, as weights of the cells now, the plate, and what is fixed."""
+
+    weights: Array
+    environment: Array
+    constant: Array
+
+
+def touched_ahead(seconds: int) -> tuple[Ahead, Ahead]:
+    """Skin surface and dermis/fat boundary after 1, 2 ... ``seconds`` s under one plate: the model's own steps."""
+    size = _GRID.size
+    # The step is affine; one row and column more makes it linear, and 20 of them a second.
+    step = np.zeros((size + 2, size + 2))
+    step[:size, :size], step[:size, size], step[:size, size + 1] = _TOUCH.matrix, _TOUCH.environment, _TOUCH.source
+    step[size, size] = step[size + 1, size + 1] = 1.0
+    second = np.linalg.matrix_power(step, round(1.0 / STEP_S))
+    state, rows = np.eye(size + 2), []
+    for _ in range(seconds):
+        state = second @ state
+        rows.append(state[:size])
+    return _ahead(_SURFACE_TOUCH, rows), _ahead(_FAT, rows)
+
+
+def _ahead(probe: Probe, rows: list[Array]) -> Ahead:
+    told = np.array([probe.weights @ row for row in rows])
+    size = told.shape[1] - 2
+    weights = np.ascontiguousarray(told[:, :size])
+    return Ahead(weights, told[:, size] + probe.environment, told[:, size + 1] + probe.constant)
 
 
 def _by_zone(probe: Probe, temps: Array, environment_degc: float) -> Array:

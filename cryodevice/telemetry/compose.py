@@ -50,6 +50,7 @@ class Composer:
                 rewarm_left_s=rounded(session.rewarm_left_s),
             ),
             exposure={zone.value: parts.zone(total) for zone, total in snapshot.exposure.items()},
+            look_ahead_s={name: rounded(left_s) for name, left_s in snapshot.look_ahead().items()},
         )
 
     def state(self, snapshot: Snapshot) -> p.StatePayload:
@@ -74,6 +75,7 @@ class Composer:
             findings=[parts.finding(finding, snapshot.at_s) for finding in shown],
             findings_omitted=len(strongest) - len(shown),
             lockout=parts.lockout(snapshot.lockout),
+            last_trip=parts.last_trip(snapshot.trip),
             wand=parts.wand(snapshot.reading),
         )
 

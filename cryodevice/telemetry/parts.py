@@ -3,12 +3,13 @@
 import datetime as dt
 
 from cryodevice.quantities import Channel
+from cryodevice.runtime.ports import TripNote
 from cryodevice.runtime.snapshot import Snapshot
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.readings import Fresh, Invalid, Missing, Reading, Sample, Stale, aged
 from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.telemetry import payloads as p
-from cryodevice.telemetry.values import code, names, number, rounded, text
+from cryodevice.telemetry.values import code, names, number, rounded, text, utc
 from cryodevice.wire.blocks import Identity
 from cryodevice.wire.codes import Applicator, Refusal, State, Trip
 from cryodevice.wire.registers import FIELDS
@@ -21,7 +22,7 @@ def readings(snapshot: Snapshot) -> dict[str, p.ReadingValue]:
     reading, now = snapshot.reading, snapshot.at_s
     told = {
         channel.value: _sample(
-            aged(reading.samples[channel], now) if reading else Missing(), FIELDS[channel.value].unit, now
+            aged(reading.sample(channel), now) if reading else Missing(), FIELDS[channel.value].unit, now
         )
         for channel in Channel
     }
@@ -94,6 +95,11 @@ def lockout(latched: Lockout | None) -> p.LockoutItem | None:
         unit=latched.unit,
         hint=text(latched.hint),
     )
+
+
+def last_trip(note: TripNote | None) -> p.TripItem | None:
+    """The newest trip on record."""
+    return p.TripItem(record=note.record, cause=note.cause, time=utc(note.wall_s)) if note is not None else None
 
 
 def wand(reading: Reading | None) -> p.WandItem | None:

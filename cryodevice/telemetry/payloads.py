@@ -82,7 +82,11 @@ class ZoneTotals(_Part):
 
 
 class TelemetryPayload(Payload):
-    """``telemetry``: the readings of one tick. ``monotonic_s`` orders them; ``skin_estimate_degc`` is a model's."""
+    """``telemetry``: the readings of one tick. ``monotonic_s`` orders them; ``skin_estimate_degc`` is a model's.
+
+    ``look_ahead_s`` is one too: seconds of contact until each limit, by its interlock, if the plate stays as it is;
+    what is further than 300 s away is left out, and outside a cold step everything.
+    """
 
     monotonic_s: float
     link_up: bool
@@ -92,6 +96,7 @@ class TelemetryPayload(Payload):
     readings: dict[str, ReadingValue]
     session: SessionProgress
     exposure: dict[str, ZoneTotals]
+    look_ahead_s: dict[str, float]
 
 
 class FindingItem(_Part):
@@ -118,6 +123,14 @@ class LockoutItem(_Part):
     high: float | None
     unit: str
     hint: str
+
+
+class TripItem(_Part):
+    """The newest trip on record; ``cryodevice explain --trip RECORD`` tells the rest."""
+
+    record: str
+    cause: str
+    time: str
 
 
 class LinkItem(_Part):
@@ -161,6 +174,7 @@ class StatePayload(Payload):
     findings: list[FindingItem]
     findings_omitted: int
     lockout: LockoutItem | None
+    last_trip: TripItem | None
     wand: WandItem | None
 
 

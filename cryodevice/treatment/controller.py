@@ -9,17 +9,18 @@ import math
 from cryodevice.errors import QuantityError
 from cryodevice.quantities import Celsius, Channel, Seconds
 from cryodevice.safety import contact as contact_memory
-from cryodevice.safety import plate_watch, skin_estimate
+from cryodevice.safety import freeze_watch, plate_model, plate_watch, skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose
 from cryodevice.safety.judge import judge
 from cryodevice.safety.limits import Zone, intersect
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
+from cryodevice.safety.plate_model import PlateModel
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.replacing import replace
 from cryodevice.safety.verdict import Action, Clear, Lockout
-from cryodevice.treatment import evidence, link, orders, people, proof, stopping, wand_clock
+from cryodevice.treatment import doubt, evidence, link, orders, people, proof, stopping, wand_clock
 from cryodevice.treatment.core import (
     Answered,
     Config,
@@ -44,9 +45,6 @@ _COUNTED_BELOW_DEGC = 15.0
 """Skin below this is counted, whether touched or not."""
 _AT_WORK = COOLING | {SessionState.PAUSED}
 """States in which infra-red that sees nothing means contact, trigger held or not."""
-_WARMED_AFTER_S = 120.0
-"""A gap longer than this leaves a plate that is no longer cold, s: no lease outlasts half a second, and heat leaking
-back from the sink takes a plate from 5 to 20 degC in about a minute (engineering default)."""
 _COLD_PLATE_DEGC = 20.0
 """Outside of a session, contact with a plate from this up is no exposure: the wand lies in its rest (engineering
 default)."""
@@ -63,7 +61,8 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     Returns:
         What to remember, what to send, how urgently, and what happened.
     """
-    inputs = replace(inputs, now_s=max(inputs.now_s, core.now_s))
+    if inputs.now_s < core.now_s:
+        inputs = replace(inputs, now_s=core.now_s)
     journal = Journal(inputs.now_s)
     before = core
     for news in inputs.line:
@@ -78,7 +77,7 @@ def decide(core: Core, inputs: Inputs, config: Config) -> Decision:
     core = _judged(core, inputs, config)
     judged_states = core.session.judged_states
     core = replace(core, session=obeyed(core.session, core.verdict, touching=seen.touching), now_s=inputs.now_s)
-    core = _latched(core, journal)
+    core = doubt.followed(_latched(core, journal))
     core = _rebased(before, core, inputs.now_s)
     ask = orders.wanted(core, judged_states, config)
     core, order = orders.built(core, ask, config)
@@ -168,10 +167,11 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
         core.contact, newest, capabilities, core.estimate.skin_degc(zone), dt, at_work=state in _AT_WORK
     )
     unseen = state in COOLING and not contact_memory.confirmable(contact, capabilities)
-    touched = {zone} if contact.believed or unseen else set()
+    touched = {zone} if contact.believed or unseen or doubt.blind(core, now) else set()
     reading = core.reading
     room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
-    estimate = skin_estimate.advanced(core.estimate, now, _plate_at_worst(core, now), room, touched)
+    plate_degc = _plate_at_worst(core, now)
+    estimate = skin_estimate.advanced(core.estimate, now, plate_degc, room, touched)
     core = replace(core, contact=contact, estimate=estimate)
     if newest is not None and identity is not None:
         limit_ma, off_ma = identity.drive_max_ma, core.limits.off_current_ma
@@ -180,7 +180,11 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
         watch = plate_watch.followed(
             core.plate, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
         )
-        core = replace(core, plate=watch, wand_clock=wand_clock.followed(core.wand_clock, newest))
+        model = PlateModel() if state is SessionState.READY else core.model
+        model = plate_model.followed(model, newest, limit_ma, off_ma, precool=state is SessionState.PRECOOL)
+        freeze = freeze_watch.followed(core.freeze, newest)
+        clock = wand_clock.followed(core.wand_clock, newest)
+        core = replace(core, plate=watch, model=model, freeze=freeze, wand_clock=clock)
     reached = core.reached_degc
     step = core.session.current
     if step is None or core.session.state not in COOLING:
@@ -188,7 +192,8 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     elif reading is not None and abs(reading.plate_cold_degc - step.plate_degc) <= READY_WITHIN_K:
         reached = step.plate_degc
     fan_still_s = _fan_still_s(core, newest, dt)
-    return replace(core, reached_degc=reached, fan_still_s=fan_still_s, dose=_dosed(core, dt, touched, now))
+    dose = _dosed(core, dt, touched, plate_degc, now)
+    return replace(core, reached_degc=reached, fan_still_s=fan_still_s, dose=dose)
 
 
 def _fan_still_s(core: Core, newest: Reading | None, dt: Seconds) -> float:
@@ -208,9 +213,9 @@ def _plate_at_worst(core: Core, now: Seconds) -> float:
     """
     if core.reading is None:
         return core.limits.plate_floor_degc
-    plate = core.reading.plate_cold_degc
+    plate = doubt.plate_degc(core, now)
     gap = now - min(core.reading.at_s, core.now_s)
-    if gap > _WARMED_AFTER_S:
+    if gap > doubt.WARMED_AFTER_S:
         return max(plate if math.isfinite(plate) else _COLD_PLATE_DEGC, _COLD_PLATE_DEGC)
     status = core.reading.status
     undriven = core.session.state not in TREATING and core.link.told_off(status) and core.link.nobody_else(status)
@@ -219,16 +224,15 @@ def _plate_at_worst(core: Core, now: Seconds) -> float:
     return min(plate, core.limits.plate_floor_degc)
 
 
-def _dosed(core: Core, dt: Seconds, touched: set[Zone], now: Seconds) -> Dose:
+def _dosed(core: Core, dt: Seconds, touched: set[Zone], plate_degc: float, now: Seconds) -> Dose:
     dose = core.dose.aged(now)
     treated = core.session.state in TREATING and core.session.state is not SessionState.READY
-    cold = treated or not _plate_at_worst(core, now) >= _COLD_PLATE_DEGC
-    for zone in Zone:
-        skin = core.estimate.skin_degc(zone)
-        if zone is core.session.zone and core.session.state in TREATING:
-            skin = Celsius(min(skin, evidence.skin_degc(core, now)))
+    cold = treated or not plate_degc >= _COLD_PLATE_DEGC
+    worked_on = core.session.zone if core.session.state in TREATING else None
+    for zone, estimated, fat in core.estimate.every():
+        skin = Celsius(min(estimated, evidence.skin_degc(core, now))) if zone is worked_on else estimated
         if (cold and zone in touched) or skin < _COUNTED_BELOW_DEGC:
-            exposure = dose.of(zone).plus(dt, skin, core.estimate.fat_degc(zone), contact=cold and zone in touched)
+            exposure = dose.of(zone).plus(dt, skin, fat, contact=cold and zone in touched)
             dose = dose.with_zone(zone, exposure, now)
     return dose
 
@@ -290,5 +294,5 @@ def _due(before: Core, core: Core) -> bool:
     ):
         return True
     changed = core.dose.session != (core.recorded.session if core.recorded is not None else {})
-    running = core.session.state in TREATING or (changed and bool(core.session.session_id))
+    running = core.session.state in TREATING or changed
     return running and core.now_s - core.recorded_at_s >= RECORD_EVERY_S

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.contact import Contact
 from cryodevice.safety.events import Event
-from cryodevice.safety.exposure import Dose
+from cryodevice.safety.exposure import Dose, Others
+from cryodevice.safety.freeze_watch import FreezeWatch
 from cryodevice.safety.interlocks import TABLE, Interlock
 from cryodevice.safety.limits import Limits
 from cryodevice.safety.phases import SessionState
+from cryodevice.safety.plate_model import PlateModel
 from cryodevice.safety.plate_watch import PlateWatch
 from cryodevice.safety.readings import Reading
 from cryodevice.safety.skin_estimate import SkinEstimate
@@ -165,15 +168,21 @@ class Core:
         link_why: Why the line is down, as last told.
         reading: Newest good reading.
         plate: How the plate sensors have behaved.
+        model: What the module's voltage says of the plate, in this session.
+        freeze: Infra-red of skin cold enough to freeze.
         wand_clock: The wand's clock beside ours.
         contact: Pessimistic memory of the contact flag.
         estimate: Worst-case skin.
-        dose: Exposure.
+        dose: Exposure of the client in hand.
+        others: Exposure of every other client, by client.
         session: The treatment.
         verdict: The last verdict.
         lockout: The latched lockout.
         unproven: Why the wand failed its lease proof; empty when it has not.
         leased: The last order gave a lease for cooling.
+        leased_at_s: When one last did; -inf never.
+        doubted: The plate sensors were found to deceive since; a precool that begins ends it.
+        stuck_degc: What both showed when nothing was sampled any more; None while that is not so.
         resetting: How far a reset of the wand's own trip is.
         stopping: The stop a person waits to see carried out.
         refused: Refusal code of the newest order; None when it was accepted.
@@ -182,6 +191,7 @@ class Core:
         coldest_plate_degc: Coldest plate ordered in this session.
         recorded_at_s: When the exposure was last handed to the store.
         recorded: The dose that was handed over.
+        begun_at_s: When the session was started; a record of before says nothing of it.
     """
 
     now_s: Seconds
@@ -191,14 +201,20 @@ class Core:
     link_why: str = "not connected yet"
     reading: Reading | None = None
     plate: PlateWatch = field(default_factory=PlateWatch)
+    model: PlateModel = field(default_factory=PlateModel)
+    freeze: FreezeWatch = field(default_factory=FreezeWatch)
     wand_clock: WandClock = field(default_factory=WandClock)
     contact: Contact = field(default_factory=Contact)
     dose: Dose = field(default_factory=Dose)
+    others: Others = field(default_factory=lambda: MappingProxyType({}))
     session: Session = field(default_factory=Session)
     verdict: Verdict = field(default_factory=lambda: Verdict(False, ()))
     lockout: Lockout | None = None
     unproven: str = ""
     leased: bool = False
+    leased_at_s: float = float("-inf")
+    doubted: bool = False
+    stuck_degc: tuple[float | None, float | None] | None = None
     resetting: Resetting = Resetting.NO
     stopping: Stopping | None = None
     refused: int | None = None
@@ -207,6 +223,7 @@ class Core:
     coldest_plate_degc: float = float("inf")
     recorded_at_s: float = float("-inf")
     recorded: Dose | None = None
+    begun_at_s: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +264,22 @@ class Decision:
 
 
 def initial(
-    config: Config, now_s: Seconds, estimate: SkinEstimate, dose: Dose | None = None, lockout: Lockout | None = None
+    config: Config,
+    now_s: Seconds,
+    estimate: SkinEstimate,
+    dose: Dose | None = None,
+    lockout: Lockout | None = None,
+    *,
+    others: Others | None = None,
 ) -> Core:
-    """The controller at start: no link, no session; the dose and lockout of before."""
+    """The controller at start: no link, no session; the doses and lockout of before."""
     session = Session(state=SessionState.LOCKED) if lockout is not None else Session()
-    return Core(now_s, config.limits, estimate, dose=dose or Dose(), lockout=lockout, session=session)
+    return Core(
+        now_s,
+        config.limits,
+        estimate,
+        dose=dose or Dose(),
+        others=others or MappingProxyType({}),
+        lockout=lockout,
+        session=session,
+    )

@@ -2,12 +2,13 @@
 
 import math
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel
 from cryodevice.safety import plate_watch
 from cryodevice.safety.contact import flag, hidden
 from cryodevice.safety.exposure import DAY_S
 from cryodevice.safety.facts import NO, YES, Facts, yes
-from cryodevice.safety.readings import STALE_AFTER_S, Fresh, Reading
+from cryodevice.safety.readings import STALE_AFTER_S, Reading
 from cryodevice.safety.verdict import Finding
 from cryodevice.treatment.core import Config, Core, Inputs
 from cryodevice.wire.blocks import Identity, Status
@@ -22,6 +23,7 @@ NO_CALIBRATION_DAY = frozenset({0, 0xFFFF})
 """Calibration dates that name none."""
 BASELINE_WITHOUT_IR_DEGC = 33.0
 """Baseline taken when the wand cannot see the skin; the estimate then starts at 28 degC."""
+_facts = maker(Facts)
 
 
 def fresh(core: Core, now_s: float) -> bool:
@@ -91,6 +93,11 @@ def explained(core: Core, finding: Finding) -> str:
     return f"{finding.hint}; its cause: {trip}" + (f"; faults shown: {faults}" if faults else "")
 
 
+def _share_of_day(had: float, zone_limit: float) -> float:
+    """What of a zone's day has been used up; a day is twice a session. Of a limit of 0 nothing may have been."""
+    return had / (2.0 * zone_limit) if zone_limit > 0.0 else had and 1.0 + had
+
+
 def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     """Facts of this tick."""
     now = inputs.now_s
@@ -102,7 +109,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
     known = identity is not None
     capabilities = identity.capabilities if identity is not None else Capability(0)
     sees_skin = Capability.SKIN_IR in capabilities
-    return Facts(
+    return _facts(
         reply_age_s=now - link.replied_at_s if math.isfinite(link.replied_at_s) else math.nan,
         identity_ok=yes(not link.rejected),
         capable=yes(not known or REQUIRED_TO_COOL in capabilities),
@@ -117,7 +124,7 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         orders_accepted=yes(core.refused is None),
         sequence_age_s=link.sequence_age_s,
         dose_known=yes(inputs.dose_known),
-        ledger_age_s=now - inputs.durable_at_s,
+        ledger_age_s=now - inputs.durable_at_s if inputs.durable_at_s >= core.begun_at_s else math.nan,
         ledger_writes=yes(not inputs.store_failure),
         late_periods=inputs.late_periods,
         overruns=float(inputs.overruns),
@@ -136,10 +143,11 @@ def facts_of(core: Core, config: Config, inputs: Inputs) -> Facts:
         session_contact_s=dose.session_contact_s,
         day_contact_s=dose.day_contact_s,
         zone_day_share=max(
-            day.contact_s / (2.0 * limits.zone_contact_s),
-            day.below_15_s / (2.0 * limits.zone_below_15_s),
-            day.below_10_s / (2.0 * limits.zone_below_10_s),
-            day.d10_degc_s / (2.0 * limits.zone_d10_degc_s),
+            _share_of_day(day.contact_s, limits.zone_contact_s),
+            _share_of_day(day.below_15_s, limits.zone_below_15_s),
+            _share_of_day(day.below_10_s, limits.zone_below_10_s),
+            _share_of_day(day.below_4_s, limits.zone_below_4_s),
+            _share_of_day(day.d10_degc_s, limits.zone_d10_degc_s),
         ),
         earlier_sessions=float(dose.earlier_sessions),
         **(_of_reading(core, core.reading, capabilities) if core.reading is not None else {}),
@@ -152,7 +160,6 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
     tip = flag(reading, capabilities, Capability.TIP, Flag.TIP)
     step = core.session.current
     at_setpoint = step is not None and core.reached_degc == step.plate_degc
-    plates = (reading.samples[Channel.PLATE_A], reading.samples[Channel.PLATE_B])
     return {
         "boot_same": yes(identity is not None and status.boot_id == identity.boot_id),
         "token_same": yes(not core.link.claimed or status.token == core.link.token),
@@ -161,19 +168,23 @@ def _of_reading(core: Core, reading: Reading, capabilities: Capability) -> dict[
         "trigger_held": flag(reading, capabilities, Capability.TRIGGER, Flag.TRIGGER),
         "off_skin": 1.0 - contact,
         "contact_agrees": yes(contact != NO or not hidden(core.contact, reading, capabilities)),
-        "plate_sensors_good": yes(all(isinstance(plate, Fresh) for plate in plates)),
+        "plate_sensors_good": yes(Channel.PLATE_A in reading.good and Channel.PLATE_B in reading.good),
         "plate_cold_degc": reading.plate_cold_degc,
         "plate_warm_degc": reading.plate_warm_degc,
         "plate_jump_k": core.plate.jump_k,
         "plate_same_s": core.plate.same_s,
         "unanswered_s": core.plate.unanswered_s,
         "unheld_s": core.plate.unheld_s,
+        "residual_k": core.model.residual_k,
         "risen_k": core.plate.risen_k,
+        "freeze_risen_k": core.freeze.risen_k,
+        "idle_s": core.plate.idle_s,
+        "plate_noise_k": core.plate.noise_k,
         "rest_apart_k": _rest_apart_k(reading),
         "drive_share": plate_watch.share_of(reading, identity.drive_max_ma) if identity is not None else math.nan,
         "channels_apart_k": abs(reading.value(Channel.PLATE_A) - reading.value(Channel.PLATE_B)),
         "plate_over_setpoint_k": reading.plate_cold_degc - step.plate_degc if step is not None and at_setpoint else 0.0,
-        "sink_good": yes(isinstance(reading.samples[Channel.SINK], Fresh)),
+        "sink_good": yes(Channel.SINK in reading.good),
         "sink_degc": reading.value(Channel.SINK),
         "fan_still_s": core.fan_still_s,
         "off_current_ma": abs(reading.value(Channel.DRIVE_CURRENT)) if _ours_and_off(core, status) else 0.0,

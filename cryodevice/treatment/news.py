@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.events import Event, EventKind
+from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.phases import TREATING, SessionState
 from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.treatment.core import Core
@@ -16,6 +17,18 @@ from cryodevice.wire.codes import Refusal
 def _number(value: float) -> float | None:
     """A number as JSON can carry it."""
     return value if math.isfinite(value) else None
+
+
+_ROWS = {row.id: row for row in TABLE}
+
+
+def withheld_by(core: Core, finding: Finding) -> dict[str, object]:
+    """A finding with all that a person asks about it later: also its rule, since when, and where the treatment was."""
+    row, step = _ROWS.get(finding.id), core.session.current
+    rule = {"fact": row.fact, "dwell_s": row.dwell.value, "hazard": row.hazard, "source": row.source} if row else {}
+    where = {"state": core.session.state.value, "zone": core.session.zone.value, "step": core.session.step + 1}
+    since = {"unsafe_since_s": _number(finding.since_s)}
+    return evidence_of(finding) | rule | since | (where if step is not None else {"state": where["state"]})
 
 
 def evidence_of(finding: Finding | Lockout) -> dict[str, object]:
@@ -107,7 +120,7 @@ class Journal:
                 f"{name}: {finding.hint}",
                 interlock=name,
                 action=finding.action.name.lower(),
-                **evidence_of(finding),
+                **withheld_by(after, finding),
             )
         for name in old:
             if name not in new:
@@ -118,6 +131,7 @@ class Journal:
                 EventKind.PERMIT_WITHDRAWN,
                 strongest.hint if strongest is not None else "no fresh reading",
                 interlock=strongest.id if strongest is not None else "",
+                **(withheld_by(after, strongest) if strongest is not None else {}),
             )
         if after.leased and not before.leased:
             self.add(EventKind.PERMIT_GIVEN, "cooling")

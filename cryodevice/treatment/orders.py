@@ -75,4 +75,5 @@ def built(core: Core, ask: Ask, config: Config) -> tuple[Core, Order | None]:
         case _:
             # A person's stop of a wand that is not ours takes nothing over.
             link, order = link.order(reading, Mode.OFF, claiming=link.claimed or core.stopping is None)
-    return replace(core, link=link, leased=ask is Ask.COOL, coldest_plate_degc=coldest), order
+    leased_at_s = core.now_s if ask is Ask.COOL else core.leased_at_s
+    return replace(core, link=link, leased=ask is Ask.COOL, leased_at_s=leased_at_s, coldest_plate_degc=coldest), order

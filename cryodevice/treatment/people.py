@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import turned_to
 from cryodevice.safety.judge import judge
 from cryodevice.safety.phases import COOLING, ENDED, TREATING, SessionState
 from cryodevice.safety.replacing import replace
@@ -82,8 +83,7 @@ def _start(core: Core, command: Start, inputs: Inputs, config: Config, journal: 
     if not core.link.claimed or not fresh(core, inputs.now_s):
         reasons.append("the wand is not ready: " + (core.link_why or "it has not taken our session yet"))
     dose = core.dose.closed(inputs.now_s, held=bool(core.session.session_id))
-    if dose.client != command.treatment.client:
-        dose = replace(dose, client=command.treatment.client)
+    dose, others = turned_to(command.treatment.client, dose, core.others, inputs.now_s)
     if not reasons:
         reasons.extend(_spent(replace(core, dose=dose), command, inputs, config))
     reasons.extend(
@@ -109,7 +109,9 @@ def _start(core: Core, command: Start, inputs: Inputs, config: Config, journal: 
         who=command.who,
     )
     session = begun(core.session, command.session_id, command.treatment)
-    return replace(core, session=session, dose=dose, coldest_plate_degc=math.inf)
+    return replace(
+        core, session=session, dose=dose, others=others, coldest_plate_degc=math.inf, begun_at_s=inputs.now_s
+    )
 
 
 def _spent(core: Core, command: Start, inputs: Inputs, config: Config) -> Iterator[str]:

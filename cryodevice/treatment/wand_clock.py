@@ -3,10 +3,11 @@
 Its lease is counted by that clock, so one that runs slow makes every lease longer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
 from cryodevice.safety.readings import Reading
+from cryodevice.safety.replacing import replace
 from cryodevice.treatment.proof import since_ms
 
 WINDOW_S = 20.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryodevice.errors import WireError
+from cryodevice.frozen import maker
 from cryodevice.quantities import Celsius, Milliseconds
 from cryodevice.wire import registers
 from cryodevice.wire.codes import Capability, Fault, Flag, Mode
@@ -104,6 +105,7 @@ _FLAG_BITS = int(max(Flag)) * 2 - 1
 _INT_FIELDS = frozenset(
     field.name for field in (*registers.IDENTITY, *registers.STATUS, *registers.ORDER) if field.scale == 1
 )
+_status = maker(Status)
 _STATUS_WIDTH = len(Status.__dataclass_fields__)
 _FLAGS, _FAULTS = (tuple(Status.__dataclass_fields__).index(name) for name in ("flags", "faults"))
 _ORDER_NAMES = {
@@ -155,7 +157,7 @@ def unpack_status(words: Sequence[int]) -> Status:
     values: list[Any] = registers.layout(registers.STATUS).read(words)[:_STATUS_WIDTH]
     values[_FLAGS] = Flag(int(values[_FLAGS] or 0) & _FLAG_BITS)
     values[_FAULTS] = Fault(int(values[_FAULTS] or 0) & 0x001F_FFFF)
-    return Status(*values)  # the record has the table's fields in the table's order; the golden vectors hold it to that
+    return _status(*values)  # the record has the table's fields in its order; the golden vectors hold it to that
 
 
 def pack_status(status: Status) -> list[int]:

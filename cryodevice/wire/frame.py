@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from cryodevice.errors import WireError
+from cryodevice.frozen import maker
 
 MAX_ENCODED = 256
 """Longest frame on the line, delimiter included, bytes."""
@@ -41,6 +42,9 @@ class Frame:
     type: int
     sequence: int
     payload: bytes
+
+
+_frame = maker(Frame)
 
 
 def crc16_xmodem(data: bytes) -> int:
@@ -125,7 +129,7 @@ def decode_frame(encoded: bytes) -> Frame:
         raise WireError("bad CRC", frame=encoded.hex(), crc=f"{crc:04x}", computed=f"{crc16_xmodem(body):04x}")
     if body[0] == 0:
         raise WireError("frame type 0 is invalid", frame=encoded.hex())
-    return Frame(body[0], body[1], body[2:])
+    return _frame(body[0], body[1], body[2:])
 
 
 @dataclass(slots=True)
@@ -143,21 +147,21 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by ``data``, oldest first."""
         frames: list[Frame] = []
-        pieces = data.split(DELIMITER)
-        for index, piece in enumerate(pieces):
-            if not self._overrun:
-                self._buffer += piece
-                self._overrun = len(self._buffer) >= MAX_ENCODED
-            if index < len(pieces) - 1:
-                self._close(frames)
-            elif self._overrun:
+        *ends, rest = data.split(DELIMITER)
+        for end in ends:
+            self._close(end, frames)
+        if rest and not self._overrun:
+            self._buffer += rest
+            self._overrun = len(self._buffer) >= MAX_ENCODED
+            if self._overrun:
                 self._buffer.clear()
         return frames
 
-    def _close(self, frames: list[Frame]) -> None:
-        encoded, overrun = bytes(self._buffer), self._overrun
+    def _close(self, end: bytes, frames: list[Frame]) -> None:
+        """A delimiter has come after ``end``."""
+        encoded = bytes(self._buffer) + end if self._buffer else end
         self._buffer.clear()
-        self._overrun = False
+        overrun, self._overrun = self._overrun, False
         if overrun:
             self.bad_frames += 1
         elif encoded:

@@ -239,7 +239,7 @@ class Layout:
         self._words = struct.Struct(f">{sum(field.width for field in block)}H")
         self._counts = struct.Struct(">" + "".join(_FORMAT[field.kind] for field in block))
         self._scaled = tuple(
-            (index, _NA[field.kind] if field.optional else None, field.scale)
+            (index, _NA[field.kind] if field.optional else None, field.scale, _EXACT_INVERSE.get(field.scale))
             for index, field in enumerate(block)
             if field.optional or field.scale != 1
         )
@@ -256,12 +256,11 @@ class Layout:
             raise WireError(
                 f"a block of {self._words.size // 2} registers came with {len(words)}", words=list(words)
             ) from error
-        for index, missing, scale in self._scaled:
+        for index, missing, scale, inverse in self._scaled:
             count = values[index]
             if count == missing:
                 values[index] = None
             elif scale != 1 and count is not None:
-                inverse = _EXACT_INVERSE.get(scale)
                 values[index] = count / inverse if inverse else count * scale
         return values
 
@@ -273,14 +272,14 @@ class Layout:
         """
         counts: list[Any] = list(values)
         try:
-            for index, missing, scale in self._scaled:
-                if counts[index] is None:
+            for index, missing, scale, inverse in self._scaled:
+                count = counts[index]
+                if count is None:
                     counts[index] = missing
                     continue
                 if scale != 1:
-                    inverse = _EXACT_INVERSE.get(scale)
-                    counts[index] = round(counts[index] * inverse) if inverse else round(counts[index] / scale)
-                if counts[index] == missing:
+                    count = counts[index] = round(count * inverse) if inverse else round(count / scale)
+                if count == missing:
                     counts[index] = None  # a value must not read as none; the next line stumbles over it
             return list(self._words.unpack(self._counts.pack(*counts)))
         except (struct.error, TypeError, ValueError, OverflowError):

@@ -30,6 +30,7 @@ from firmware_sim.firmware.status_block import (
     input_flags,
     state_of,
     status_values,
+    tick_of,
     words_of,
 )
 from firmware_sim.plant import Plant, Samples
@@ -186,7 +187,7 @@ class GoodFirmware:
         self.sequence = (self.sequence + 1) % U16
         tripped = self.cutouts.trip is not Trip.NONE
         flags = input_flags(self.measured, self._capabilities, reached=live and not tripped and self._reached())
-        self.completed = Tick(
+        self.completed = tick_of(
             self.sequence,
             self.now_ms,
             self.now_ms - self.boot_ms,

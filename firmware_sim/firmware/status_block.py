@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import U16, U32
 from cryodevice.wire import registers
 from cryodevice.wire.codes import Capability, Flag, Mode, State, Trip
@@ -47,6 +48,9 @@ class Tick:
     trip: Trip = Trip.NONE
     trip_ordinal: int = 0
     cooling_s: int = 0
+
+
+tick_of = maker(Tick)
 
 
 class Live(NamedTuple):

@@ -14,7 +14,7 @@ from firmware_sim.plant.dose import DT_S, ZoneTruth
 from firmware_sim.plant.hand import Hand
 from firmware_sim.plant.individual import Individual
 from firmware_sim.plant.moisture import Moisture, dew_point_degc
-from firmware_sim.plant.sensors import Samples, Scene, Sensors
+from firmware_sim.plant.sensors import Samples, Sensors
 from firmware_sim.plant.tissue import AIR_W_M2K, SkinUnderWand
 from firmware_sim.plant.truth import Truth
 
@@ -203,20 +203,14 @@ class Plant:
         """What the sensors show now; call it once each firmware tick, for each call draws its own noise."""
         current = self._current()
         sign = -1.0 if self.disturbances.drive_reversed else 1.0
-        scene = Scene(
-            ambient_degc=self.ambient_degc,
-            humidity_pct=self.humidity_pct,
+        samples = self._sensors.sample(
+            self,
+            self.disturbances,
             drive_a=sign * current,
             drive_v=sign * self._applicator.voltage(current) if self._conducts() else 0.0,
             fan_rpm=self._applicator.fan_rpm,
             rated_rpm=RATED_RPM,
-            contact=self.contact,
-            trigger=self.trigger,
-            estop=self.estop,
-            tip=self.tip,
-            motion=self.motion,
         )
-        samples = self._sensors.sample(scene, self.disturbances)
         return samples if self.spoil is None else self.spoil(samples)
 
     def truth(self) -> Truth:

@@ -4,11 +4,13 @@ Every sample draws the same number of random numbers whatever is broken, so a fa
 the others as it was.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
+from cryodevice.frozen import maker
 from firmware_sim.plant.disturbances import Disturbances
 
 PLATE_SIGMA_K: Final = 0.02
@@ -24,6 +26,8 @@ _SKIN_LAG_S: Final = 0.1
 _SINK_LAG_S: Final = 1.0
 _GAIN_SIGMA: Final = 0.002
 """Noise of drive current, drive voltage and tachometer, as a share of the value: nothing flows, nothing shows."""
+_DRAWN_AT_ONCE: Final = 50
+"""Ticks whose noise is drawn together: the numbers are those of as many draws."""
 _FAN_RUNS: Final = 0.6
 """A fan below this share of its rated speed is not running (engineering default)."""
 
@@ -57,21 +61,19 @@ class Samples:
     supply_v: float = NOMINAL_SUPPLY_V
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The truths that a sample measures without lag."""
+class Scene(Protocol):
+    """Room and hand as a sample measures them, without lag."""
 
     ambient_degc: float
     humidity_pct: float
-    drive_a: float
-    drive_v: float
-    fan_rpm: float
-    rated_rpm: float
     contact: bool
     trigger: bool
     estop: bool
     tip: bool
     motion: bool
+
+
+_samples = maker(Samples)
 
 
 def _plate_fault(*, is_open: bool, is_short: bool) -> PlateFault | None:
@@ -87,10 +89,11 @@ class Sensors:
         dt_s: Length of the sub-step after which ``follow`` is called.
     """
 
-    __slots__ = ("_gains", "_last_a", "_plate_a", "_plate_b", "_random", "_sink", "_skin")
+    __slots__ = ("_gains", "_last_a", "_noise", "_plate_a", "_plate_b", "_random", "_sink", "_skin")
 
     def __init__(self, seed: int, plate_degc: float, sink_degc: float, skin_degc: float, dt_s: float) -> None:
         self._random = np.random.default_rng(seed)
+        self._noise: Iterator[list[float]] = iter(())
         self._plate_a = self._plate_b = plate_degc
         self._sink = sink_degc
         self._skin = skin_degc
@@ -106,9 +109,11 @@ class Sensors:
         self._sink += (sink_degc - self._sink) * sink
         self._skin += (skin_degc - self._skin) * skin
 
-    def sample(self, scene: Scene, faults: Disturbances) -> Samples:
+    def sample(
+        self, scene: Scene, faults: Disturbances, *, drive_a: float, drive_v: float, fan_rpm: float, rated_rpm: float
+    ) -> Samples:
         """One reading of everything; called once each firmware tick."""
-        noise = self._random.standard_normal(9).tolist()
+        noise = next(self._noise, None) or self._drawn()
         a = round(self._plate_a + PLATE_SIGMA_K * noise[0] + faults.plate_a_offset_k, 2)
         b = round(self._plate_b + PLATE_SIGMA_K * noise[1] + faults.plate_b_offset_k, 2)
         if not faults.plate_a_frozen or self._last_a is None:
@@ -116,7 +121,7 @@ class Sensors:
         a_fault = _plate_fault(is_open=faults.plate_a_open, is_short=faults.plate_a_short)
         b_fault = _plate_fault(is_open=faults.plate_b_open, is_short=faults.plate_b_short)
         blind = scene.contact or faults.skin_ir_lost
-        return Samples(
+        return _samples(
             plate_a_degc=self._last_a if a_fault is None else None,
             plate_b_degc=b if b_fault is None else None,
             plate_a_fault=a_fault,
@@ -127,10 +132,10 @@ class Sensors:
             else round(self._sink + SINK_SIGMA_K * noise[3] + faults.sink_offset_k, 2),
             ambient_degc=round(scene.ambient_degc + AMBIENT_SIGMA_K * noise[4], 2),
             humidity_pct=min(max(round(scene.humidity_pct + HUMIDITY_SIGMA_PCT * noise[5], 2), 0.0), 100.0),
-            drive_ma=round(scene.drive_a * 1000.0 * (1.0 + _GAIN_SIGMA * noise[6])),
-            drive_mv=round(scene.drive_v * 1000.0 * (1.0 + _GAIN_SIGMA * noise[7])),
-            fan_rpm=round(scene.fan_rpm * (1.0 + _GAIN_SIGMA * noise[8])),
-            fan_running=scene.fan_rpm >= _FAN_RUNS * scene.rated_rpm,
+            drive_ma=round(drive_a * 1000.0 * (1.0 + _GAIN_SIGMA * noise[6])),
+            drive_mv=round(drive_v * 1000.0 * (1.0 + _GAIN_SIGMA * noise[7])),
+            fan_rpm=round(fan_rpm * (1.0 + _GAIN_SIGMA * noise[8])),
+            fan_running=fan_rpm >= _FAN_RUNS * rated_rpm,
             contact=scene.contact and not faults.contact_dead,
             trigger=scene.trigger,
             estop=scene.estop,
@@ -138,3 +143,8 @@ class Sensors:
             motion=scene.motion,
             supply_v=NOMINAL_SUPPLY_V if faults.supply_v is None else faults.supply_v,
         )
+
+    def _drawn(self) -> list[float]:
+        """The noise of this tick, and that of the next ones put by."""
+        self._noise = iter(self._random.standard_normal((_DRAWN_AT_ONCE, 9)).tolist())
+        return next(self._noise)

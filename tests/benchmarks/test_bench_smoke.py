@@ -7,7 +7,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["startup", "simulator"])
+@pytest.mark.parametrize("name", ["startup", "simulator", "decision"])
 def test_a_measurement_runs_and_prints_its_table(name):
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", name, "--quick"],

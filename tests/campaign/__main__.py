@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cryodevice.safety.interlocks import TABLE
-from tests.campaign import ledger, modbus_matrix, side
+from tests.campaign import estimate, ledger, modbus_matrix, side
 from tests.system.faults import ENDINGS, FAULTS, Fault, check, once
 from tests.system.process_rows import ROWS, patiently
 from tests.system.processes import ROOT
@@ -91,6 +91,7 @@ ITEMS = (
     ),
     Item("interlocks", tuple(CASES), 20, interlock),
     Item("modbus", tuple(modbus_matrix.CELLS), 3, modbus_matrix.once),
+    Item("estimate", ("ten people",), 50, estimate.once, at_once=2),
     Item("ledger", ("kill -9 while writing",), 200, lambda _name, seed: {"s": None, **ledger.kill_once(seed)}),
 )
 
@@ -263,7 +264,13 @@ def write_modbus(kept: list[Result]) -> None:
     (EVIDENCE / "modbus-wand.md").write_text(modbus_matrix.page(kept))
 
 
+def write_estimate(kept: list[Result]) -> None:
+    """docs/evidence/estimate.md."""
+    (EVIDENCE / "estimate.md").write_text(estimate.page(kept))
+
+
 WRITERS = {
+    "estimate": write_estimate,
     "faults": write_faults,
     "process": write_process,
     "interlocks": write_interlocks,
@@ -276,7 +283,7 @@ def main() -> int:
     """Run what is asked for; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("--only", choices=[item.name for item in ITEMS], action="append", help="just this")
-    parser.add_argument("--runs", type=int, help="runs of each case (default: 20, modbus 3, ledger 200)")
+    parser.add_argument("--runs", type=int, help="runs of each case (default: 20, modbus 3, estimate 50, ledger 200)")
     parser.add_argument("--fresh", action="store_true", help="forget earlier results first")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from firmware_sim import cli
+from firmware_sim.cli import main, serve
 from firmware_sim.simulator import Simulator
 
 
@@ -16,5 +16,5 @@ class Pressed(Simulator):
 
 
 if __name__ == "__main__":
-    cli.Simulator = Pressed  # type: ignore[misc]
-    sys.exit(cli.main())
+    serve.Simulator = Pressed  # type: ignore[misc]
+    sys.exit(main())

@@ -22,23 +22,7 @@ KINDS = {
 }
 BLIND = DAEMON_OUT
 """Faults that hide from the daemon what it judges; named beside a violation."""
-WARM_LIES = frozenset(
-    {"lies_plate", "plate_common_offset", "plate_off_plate", "plate_sluggish", "plate_scale", "plate_drift"}
-)
-STILL = frozenset({"sequence_without_sampling", "adc_frozen", "status_frozen"})
 NOTES = (
-    (
-        "dose",
-        WARM_LIES,
-        "For the safety core: outside of a session, contact with a plate that reads 20 degC or more is no exposure, also when"
-        " it is the reading that has just been found false (`plate_jump`) and skin is still on a cold plate.",
-    ),
-    (
-        "dose",
-        STILL,
-        "For the safety core: while samples stand still the contact flag does too. What was touched until that was found"
-        " (`plate_frozen`) is not charged afterwards.",
-    ),
     (
         "skin",
         frozenset(BLIND),

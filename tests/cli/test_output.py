@@ -132,6 +132,12 @@ def test_one_line_of_a_status_without_a_wand_has_its_dashes():
     assert line.startswith("idle       plate      - degC  skin estimate     - degC  drive     - mA  lease   - ms")
     assert line.endswith("permit no  withheld: no session")
     assert "drive     none, lease -" in status_lines(status)
+    assert not any(line.startswith("ahead") for line in status_lines(status))
+    ahead = {"static_dwell": 9.9, "fat_boundary": 61.2, "step_contact": 70.0, "zone_d10": 200.0}
+    assert (
+        "ahead     static_dwell in 10 s, fat_boundary in 61 s, step_contact in 70 s of contact (estimate)"
+        in status_lines(status | {"look_ahead_s": ahead})
+    )
     lock = {"cause": "estop", "hint": "release the e-stop", "clears": "on acknowledgement"}
     assert way_out(lock) == "release the e-stop; then: cryodevice reset"
     assert way_out(lock | {"clears": "by service"}).endswith("cryodevice reset --service")

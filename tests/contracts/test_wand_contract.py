@@ -85,8 +85,8 @@ async def test_a_reading_is_stamped_when_it_came_and_is_fresh(any_wand: Wand) ->
     reading = await any_wand.read_status(AMPLE)
     assert before <= reading.at_s <= time.monotonic()
     for channel in (Channel.PLATE_A, Channel.PLATE_B, Channel.SINK, Channel.DRIVE_CURRENT):
-        assert isinstance(reading.samples[channel], Fresh)
-    assert isinstance(reading.samples[Channel.SUPPLY], Missing)
+        assert isinstance(reading.sample(channel), Fresh)
+    assert isinstance(reading.sample(Channel.SUPPLY), Missing)
     assert -1.0 <= reading.plate_cold_degc <= 45.0
     assert any_wand.counters.exchanges == 2
     assert 0.0 < any_wand.counters.round_trip_s < AMPLE

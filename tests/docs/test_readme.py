@@ -17,7 +17,7 @@ from cryodevice.settings import load_settings
 from cryodevice.settings.sections import File
 from cryodevice.settings.treatment_file import load_treatment
 from cryodevice.treatment.program import objections
-from firmware_sim import cli as simulator_cli
+from firmware_sim.cli import arguments as simulator_arguments
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -26,7 +26,7 @@ PAGES = sorted(
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRAMS = sorted((ROOT / "config" / "programs").glob("*.toml"))
-PARSERS = {"cryodevice": cli._parser, "firmware-sim": simulator_cli._parser}
+PARSERS = {"cryodevice": cli._parser, "firmware-sim": simulator_arguments.parser}
 
 
 def fences(path: Path, *languages: str) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cryodevice.errors import StoreError
 from cryodevice.records import schema
 from cryodevice.records.exposure_store import RESTARTED, BootTime
-from cryodevice.runtime.ports import ExposureStore, SessionRecord
+from cryodevice.runtime.ports import OUTSIDE, ExposureStore, SessionRecord
 from cryodevice.safety.exposure import NOTHING, Dose, ZoneExposure, after_crash
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.verdict import Clear, Lockout
@@ -57,7 +57,19 @@ def test_each_client_has_its_own_dose(bench: Bench) -> None:
     assert summed(bench.load("anna").dose)[Zone.NOSE].contact_s == 10.0
     assert summed(bench.load("ben").dose)[Zone.NOSE].contact_s == 20.0
     assert bench.load("anna").dose.client == "anna"
-    assert summed(bench.load().dose) == {}
+    ledger = bench.load()
+    assert summed(ledger.dose) == {}
+    assert {client: sum(past.contact_s for past in books) for client, books in ledger.others.items()} == {
+        "anna": 10.0,
+        "ben": 20.0,
+    }
+    assert bench.load("anna").others.keys() == {"ben"}
+
+
+def test_what_was_touched_outside_of_a_session_is_dose_and_no_session(bench: Bench) -> None:
+    bench.written(record("outside-1", ended_why=OUTSIDE), record("s1"))
+    dose = bench.load().dose
+    assert (dose.day_contact_s, dose.earlier_sessions) == (20.0, 1)
 
 
 def test_durable_follows_the_newest_committed_record(bench: Bench) -> None:

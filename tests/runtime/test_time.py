@@ -1,3 +1,4 @@
+import asyncio
 import ctypes
 import subprocess
 import sys
@@ -93,11 +94,31 @@ def test_the_kernel_is_asked_in_its_own_form():
 def test_earlier_sessions_take_the_age_that_has_become_known(tmp_path):
     async def story():
         daemon = VirtualDaemon(tmp_path)
-        kept, aged = Past(-10.0, {}), Past(-10.0, {})
-        daemon.loop._core = replace(daemon.loop._core, dose=Dose(past=(kept, aged)))
-        daemon.loop.age([(aged, Past(-90_000.0, {}))])
+        kept, aged, other = Past(-10.0, {}), Past(-10.0, {}), Past(-10.0, {})
+        daemon.loop._core = replace(daemon.loop._core, dose=Dose(past=(kept, aged)), others={"anna": (other,)})
+        daemon.loop.age([(aged, Past(-90_000.0, {})), (other, Past(-80_000.0, {}))])
         assert [past.ended_at_s for past in daemon.loop._core.dose.past] == [-10.0, -90_000.0]
+        assert daemon.loop._core.others["anna"][0].ended_at_s == -80_000.0
         daemon.store.close()
+
+    virtual(story)
+
+
+def test_a_cold_plate_touched_before_any_session_is_on_the_books_after_a_restart(tmp_path):
+    async def story():
+        daemon = VirtualDaemon(tmp_path)
+        disturbed = daemon.sim.plant.disturbances
+        disturbed.plate_a_offset_k = disturbed.plate_b_offset_k = -14.0
+        daemon.sim.plant.contact = True
+        running = asyncio.create_task(daemon.loop.run())
+        await asyncio.sleep(4.0)
+        daemon.loop.stop_running("test")
+        await running
+        touched_s = daemon.loop._core.dose.day_contact_s
+        daemon.store.close()
+        dose = VirtualDaemon(tmp_path).ledger.dose
+        assert 2.5 <= touched_s - 1.1 <= dose.day_contact_s <= touched_s
+        assert dose.earlier_sessions == 0
 
     virtual(story)
 

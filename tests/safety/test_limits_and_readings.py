@@ -118,7 +118,7 @@ def test_colder_channel_for_cold_limits_and_warmer_for_hot_ones():
     ],
 )
 def test_every_sample_has_its_quality(changes, channel, sample):
-    assert read(status(**changes), T0).samples[channel] == sample
+    assert read(status(**changes), T0).sample(channel) == sample
 
 
 def test_old_data_gets_worse_and_never_better():

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryodevice.quantities import Seconds
-from cryodevice.safety.limits import PLATE_SAME_S, RISEN_K, UNANSWERED_S, UNHELD_S
-from cryodevice.safety.plate_watch import FALL_K, FASTEST_K_S, JUMP_K, PlateWatch, followed, share_of
+from cryodevice.safety.limits import IDLE_S, PLATE_NOISE_K, PLATE_SAME_S, RISEN_K, UNANSWERED_S, UNHELD_S
+from cryodevice.safety.plate_watch import (
+    FALL_K,
+    FASTEST_K_S,
+    IDLE_ABOVE_K,
+    JUMP_K,
+    PlateWatch,
+    followed,
+    share_of,
+)
 from cryodevice.safety.readings import read
 from tests.safety.samples import status
 
@@ -137,3 +145,30 @@ def test_a_plate_above_its_setpoint_must_come_closer_under_hard_drive_on_the_ski
     assert watched(held, touching=touching, to=8.0, drive_ma=1000).unheld_s == 0.0, "it is driven gently"
     assert watched(held, touching=touching).unheld_s == 0.0, "it is not to be anywhere"
     assert watched(falling(5.0, start=24.0), touching=touching, to=8.0).unheld_s <= FALL_K + TICK_S + 1e-9
+
+
+def test_a_plate_told_to_cool_that_nothing_drives_is_counted():
+    still = [20.0] * 81
+    assert watched(still, drive_ma=0, to=8.0).idle_s == pytest.approx(4.0)
+    assert IDLE_S < 4.0
+    assert watched(still, drive_ma=-0.9 * OFF_MA, to=8.0).idle_s > IDLE_S
+    assert watched(still, drive_ma=1.1 * OFF_MA, to=8.0).idle_s == 0.0
+    assert watched(still, drive_ma=0).idle_s == 0.0, "told nothing"
+    assert watched([8.0 + IDLE_ABOVE_K] * 81, drive_ma=0, to=8.0).idle_s == 0.0, "near enough to need none"
+    assert (
+        watched(still[:2], drive_ma=2000, to=8.0, watch=watched(still, drive_ma=0, to=8.0), began_s=20.0).idle_s == 0.0
+    )
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_loose_contact_is_seen_in_either_channel(which):
+    noise = [(-1) ** number * 0.4 for number in range(60)]
+    values = [(8.0 + noise[n], 8.0) if which == 0 else (8.0, 8.0 + noise[n]) for n in range(60)]
+    assert watched(values).noise_k > PLATE_NOISE_K
+
+
+def test_neither_a_plate_in_motion_nor_one_spike_nor_a_gap_is_noise():
+    assert watched(falling(10.0, k_s=-3.0)).noise_k == pytest.approx(0.0, abs=1e-9)
+    assert watched([8.0] * 5 + [28.0] + [8.0] * 3).noise_k < PLATE_NOISE_K
+    assert watched([8.0, 8.0, None, 12.0, 12.0, 12.0]).noise_k < PLATE_NOISE_K
+    assert watched([8.0, None, 8.0, None, 8.0]).noise_k == 0.0

@@ -65,6 +65,7 @@ class Rig:
     dose_known: bool = True
     today_day: int | None = None
     treatment: Treatment = DEMO
+    follow: Callable[[Core, Inputs, Core], None] = lambda before, inputs, after: None
 
     def __post_init__(self):
         self.sim = Simulator(self.seed)
@@ -137,21 +138,19 @@ class Rig:
     def _decide(self, line: tuple[LineNews, ...], late_periods: float) -> Decision:
         commands, self.commands = tuple(self.commands), []
         overruns = [at for at in self.overruns if at >= self.now - 10.0]
-        decision = decide(
-            self.core,
-            Inputs(
-                self.now,
-                line,
-                commands,
-                late_periods,
-                len(overruns),
-                self.dose_known,
-                self.durable_at_s,
-                self.store_failure,
-                self.today_day,
-            ),
-            self.config,
+        inputs = Inputs(
+            self.now,
+            line,
+            commands,
+            late_periods,
+            len(overruns),
+            self.dose_known,
+            self.durable_at_s,
+            self.store_failure,
+            self.today_day,
         )
+        decision = decide(self.core, inputs, self.config)
+        self.follow(self.core, inputs, decision.core)
         self.core, self.order = decision.core, decision.order
         told(decision.events)
         self.events += decision.events

@@ -355,18 +355,25 @@ def test_both_plate_channels_frozen_together_hurt_nobody(prepare, zone_step):
 
 
 @pytest.mark.req("S09")
-@pytest.mark.parametrize("plate_degc", [5.0, 8.0])
 @pytest.mark.parametrize(
-    ("name", "values"),
-    [("plate_off_plate", {"channel": "both"}), ("plate_drift", {"channel": "both", "rate_k_s": 1.0})],
+    ("plate_degc", "name", "values"),
+    [
+        (5.0, "plate_off_plate", {"channel": "both"}),
+        (8.0, "plate_off_plate", {"channel": "both"}),
+        (5.0, "plate_drift", {"channel": "both", "rate_k_s": 1.0}),
+        (5.0, "plate_drift", {"channel": "both", "rate_k_s": 0.3}),
+        (5.0, "plate_drift", {"channel": "both", "rate_k_s": 0.12}),
+    ],
 )
 def test_both_plate_channels_loose_or_drifting_on_the_skin_hurt_nobody(name, values, plate_degc):
     rig = Rig(treatment=Treatment("t", (Step(Zone.LEFT_CHEEK, plate_degc, 30.0, 10.0),)))
     rig.to_applying(4.0)
     rig.sim.faults.inject(injection(name, values))
-    lowest, began = math.inf, rig.now
-    while rig.now < began + 30.0:
+    lowest, end = math.inf, rig.now + 30.0
+    while rig.now < end:
         rig.tick()
         lowest = min(lowest, rig.true_skin_degc)
-    assert rig.core.session.ended_why in {"plate_unheld", "plate_jump"}, rig.story()
+        if rig.core.session.state is S.LOCKED:
+            end = min(end, rig.now + 3.0)
+    assert rig.core.session.ended_why in {"plate_unheld", "plate_jump", "residual"}, rig.story()
     assert lowest >= 2.0

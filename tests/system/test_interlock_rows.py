@@ -16,7 +16,7 @@ from cryodevice.safety import skin_estimate
 from cryodevice.safety.events import EventKind
 from cryodevice.safety.exposure import Dose, Past, ZoneExposure
 from cryodevice.safety.interlocks import TABLE
-from cryodevice.safety.limits import PLATE_SAME_S, UNANSWERED_S, UNHELD_S, Zone
+from cryodevice.safety.limits import IDLE_S, PLATE_SAME_S, UNANSWERED_S, UNHELD_S, Zone
 from cryodevice.safety.phases import SessionState
 from cryodevice.safety.verdict import Action
 from cryodevice.treatment.program import Step, Treatment
@@ -69,16 +69,6 @@ def plate_drifts(offset_k: float, k_s: float = 4.0) -> Callable[[Rig], None]:
     return provoke
 
 
-def plate_sensors_off_the_plate(rig: Rig) -> None:
-    """Both channels go on showing the room, noise and all."""
-
-    def before_each_exchange(request: bytes) -> bytes:
-        plate(24.0 - rig.sim.truth()["plate_degc"])(rig)
-        return request
-
-    rig.filter = before_each_exchange
-
-
 def disturb(**values) -> Callable[[Rig], None]:
     def provoke(rig: Rig) -> None:
         for name, value in values.items():
@@ -127,6 +117,14 @@ def skin_seen_at(degc: float) -> Callable[[Rig], None]:
         rig.sim.plant.disturbances.skin_ir_offset_k = degc - rig.sim.truth()["skin_surface_degc"]
 
     return provoke
+
+
+def skin_that_freezes(rig: Rig) -> None:
+    """Supercooled skin, seen beside the plate, that jumps up."""
+    skin_seen_at(-1.2)(rig)
+    rig.tick()
+    rig.tick()
+    skin_seen_at(-0.5)(rig)
 
 
 def to_ready(rig: Rig) -> None:
@@ -297,15 +295,19 @@ CASES: dict[str, Case] = {
     "channels_apart": Case(disturb(plate_b_offset_k=2.15)),
     "plate_jump": Case(plate(4.0)),
     "plate_frozen": Case(disturb(plate_a_frozen=True), wait_s=PLATE_SAME_S),
-    "no_response": Case(plate_sensors_off_the_plate, to_ready, wait_s=UNANSWERED_S + 2.5),
-    "plate_unheld": Case(fault("plate_off_plate", channel="both"), wait_s=UNHELD_S + 1.0),
+    "no_response": Case(disturb(plate_heat_w=43.0), to_ready, wait_s=UNANSWERED_S + 1.0),
+    "plate_unheld": Case(disturb(plate_heat_w=40.0), wait_s=UNHELD_S + 1.0),
+    "residual": Case(fault("plate_drift", channel="both", rate_k_s=0.5), wait_s=7.0),
+    "plate_noise": Case(fault("plate_noise", channel="b"), wait_s=2.0),
     "wrong_way": Case(disturb(drive_reversed=True), to_ready, wait_s=4.0, budget_s=2.0),
     "drive_mismatch": Case(both(ALONE, disturb(drive_stuck_a=-0.5))),
+    "drive_idle": Case(fault("drive_open"), to_precool, wait_s=IDLE_S),
     "drive_while_off": Case(both(ALONE, welded_and_stuck), to_idle),
     "sink_sensor": Case(both(ALONE, disturb(sink_lost=True))),
     "sink_trip": Case(sink_at(52.0)),
     "sink_warm": Case(sink_at(47.0)),
     "fan": Case(disturb(fan_stalled=True), wait_s=2.6),
+    "freeze_signature": Case(skin_that_freezes, Rig.to_lifted),
     "skin_stop": Case(skin_seen_at(0.0), Rig.to_lifted),
     "skin_warn": Case(skin_seen_at(3.2), Rig.to_lifted),
     "retreat_time": Case(had(JUST_NOW), to_ready, wait_s=3.0),
@@ -351,6 +353,8 @@ STANDS_IN = {
     "session_contact": "trigger",
     "day_sessions": "retreat_time",
     "wand_tripped": "order_refused",
+    "wrong_way": "residual",
+    "freeze_signature": "skin_stop",
 }
 """What acts in the same time, in the same provocation, when a row is taken out; of all others nothing does.
 

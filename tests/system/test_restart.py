@@ -66,6 +66,7 @@ def emergency(directory: Path) -> dict[str, object]:
         config = ("--config", daemon.config)
         daemon.until(lambda status: status["link"]["up"], 10, "link")
         seen["after_kill"] = daemon.until_state("locked")
+        seen["explained"] = cryodevice("explain", "--trip", "last", *config)
         seen["treat_locked"] = cryodevice("treat", *config, treatment)
         seen["reset_pressed"] = cryodevice("reset", *config)
         seen["still"] = daemon.status()
@@ -126,6 +127,17 @@ def test_after_kill_9_the_exposure_is_kept_and_counts(told: Told) -> None:
     assert seen["ledger"].dose.earlier_sessions >= 1
     assert seen["again"]["ok"] is False
     assert "day_sessions" in seen["again"]["message"]
+
+
+def test_the_trip_before_a_kill_is_on_record_and_comes_out_again(told: Told) -> None:
+    seen = told["emergency"].result()
+    done = seen["explained"]
+    assert done.returncode == 0, done
+    assert done.stdout.startswith("The treatment was stopped and the wand locked: estop.")
+    assert "judged again give the same trip, at the same moment; the daemon ended before its 5 s" in done.stdout
+    trip = seen["after_kill"]["last_trip"]
+    assert trip["cause"] == "estop"
+    assert f"record      {trip['record']}" in done.stdout
 
 
 def test_a_lockout_survives_a_restart_and_is_reset_only_when_its_cause_is_gone(told: Told) -> None:

@@ -70,17 +70,23 @@ def test_at_a_rate_too_low_for_cooling_the_wand_is_only_read():
     assert rig.sim.truth()["orders_accepted"] == 0
 
 
-def test_a_new_client_keeps_no_dose_of_another_out_of_sight():
+def test_each_client_has_a_dose_of_its_own_and_none_is_lost():
     rig = Rig()
     rig.to_applying(5.0)
     rig.stop()
     rig.sim.plant.contact = False
-    rig.run(RETREAT_S + 5.0)
-    before = rig.core.dose.day_contact_s
+    rig.run(60.0)
+    had = rig.core.dose.day_contact_s
+    assert had >= 5.0
+    assert "retreat_time" in refused(rig)
+    rig.until(lambda: rig.core.verdict.permit, 180.0)
     rig.command(Start("s-2", replace(DEMO, client="anna"), "tester"))
     assert rig.core.session.state is S.READY, rig.story()
-    assert rig.core.dose.client == "anna"
-    assert rig.core.dose.day_contact_s >= before
+    assert (rig.core.dose.client, rig.core.dose.day_contact_s) == ("anna", 0.0)
+    rig.stop()
+    rig.run(0.2)
+    assert "retreat_time" in refused(rig), "nobody's dose is forgotten while another client is treated"
+    assert rig.core.others["anonymous"][0].contact_s == had
 
 
 # -- stop --------------------------------------------------------------------------------------------------------------

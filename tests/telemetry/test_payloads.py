@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cryodevice.quantities import Channel, Seconds
+from cryodevice.runtime.ports import TripNote
 from cryodevice.safety.exposure import NOTHING, ZoneExposure
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.readings import read
@@ -125,6 +126,13 @@ def test_a_schema_refuses_what_is_not_in_it(composer: Composer, samples: Any) ->
     ):
         with pytest.raises(AssertionError):
             check(spoilt, schema, schema)
+
+
+def test_the_state_names_the_record_of_the_last_trip(composer: Composer, samples: Any) -> None:
+    note = TripNote("000007-20261125T163000Z-estop.jsonl", "estop", 1_795_624_200.0)
+    told = tree(composer.state(replace(samples.snapshot(), trip=note)))
+    assert told["last_trip"] == {"record": note.record, "cause": "estop", "time": "2026-11-25T16:30:00.000Z"}
+    assert tree(composer.state(samples.snapshot()))["last_trip"] is None
 
 
 def test_readings_say_value_unit_quality_and_age(composer: Composer, samples: Any) -> None:

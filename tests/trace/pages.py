@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from cryodevice.safety.interlocks import TABLE
 from tests.docs.test_docs import interlock_row
+from tests.system.processes import ROOT
 from tests.system.test_interlock_rows import STANDS_IN
 from tests.trace.check import BITES, REACTS
 from tests.trace.hazards import Hazard, Requirement, hazards, of_row
@@ -11,8 +12,8 @@ from tests.trace.marks import marked
 
 HAZARDS_HEAD = """# Hazards
 
-*Generated* from [hazards.toml](hazards.toml) and `cryodevice/safety/interlocks.py` by `python -m tests.trace`; edits are lost, and a test
-holds this page to both.
+*Generated* from [hazards.toml](hazards.toml) and `cryodevice/safety/interlocks.py` by `python -m tests.trace`, down to the end of the
+tables; a test holds this page to both.
 
 What can go wrong, what causes it, what stands against it, and which interlock of the daemon does. *Requirement* is what must hold, with
 its tests in [traceability.md](traceability.md); *interlock* names rows of the [interlock table](#interlocks); the firmware's own cut-outs are in
@@ -44,6 +45,7 @@ ROWS_FOOT = """
 A row's *source* says where rule or number come from: *architecture n* and *clinical note n* are sections of [architecture.md](architecture.md)
 and [clinical-note.md](clinical-note.md); *engineering default* means that there is no other.
 """
+BY_HAND = "\n<!-- from here on by hand -->\n"
 TRACE_HEAD = """# Traceability
 
 *Generated* from [hazards.toml](hazards.toml), the interlock table and the marks of the tests by `python -m tests.trace`; edits are lost, and a
@@ -82,13 +84,16 @@ def ticked(names: Iterable[str]) -> str:
 
 
 def hazards_page() -> str:
-    """docs/hazards.md."""
+    """docs/hazards.md; what stands below its mark is written by hand, and kept."""
+    by_hand = (ROOT / "docs" / "hazards.md").read_text(encoding="utf-8").partition(BY_HAND)[2]
     return (
         HAZARDS_HEAD
         + "".join(line(_hazard(each)) for each in hazards())
         + ROWS_HEAD
         + "".join(line(interlock_row(row)) for row in TABLE)
         + ROWS_FOOT
+        + BY_HAND
+        + by_hand
     )
 
 

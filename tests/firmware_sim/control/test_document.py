@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from firmware_sim.control import schemas
 from firmware_sim.control.openapi import document
 from firmware_sim.control.requests import PREPARED
 from firmware_sim.control.routes import ROUTES
@@ -75,6 +76,25 @@ async def test_every_request_does_what_the_document_says(served: Any, name: str)
     check(operation["responses"][good]["content"]["application/json"]["schema"], answer.json)
     if name == "getDocument":
         assert answer.json == DOCUMENT
+
+
+UNITS = {
+    "degc": "degC", "s": "s", "ms": "ms", "a": "A", "w": "W", "rpm": "rpm", "mm": "mm", "w_m2": "W/m2", "g_m2": "g/m2",
+    "w_m2k": "W/m2 K", "degc_s": "degC s",
+}  # fmt: skip
+"""What the end of a key says its unit is; the longest end counts."""
+
+
+def test_every_key_of_the_truth_is_described_with_its_unit(served: Any):
+    truth = served.wand.simulator.truth()
+    assert set(truth) == set(schemas.TRUTH["properties"])
+    for zone in truth["zones"].values():
+        assert set(zone) == set(schemas.ZONE_TRUTH["properties"])
+    for name, schema in {**schemas.TRUTH["properties"], **schemas.ZONE_TRUTH["properties"]}.items():
+        assert schema["description"], name
+        if "number" in schema["type"]:
+            ends = [end for end in UNITS if name.endswith(f"_{end}")]
+            assert schema["x-unit"] == (UNITS[max(ends, key=len)] if ends else "1"), name
 
 
 def injection_of_a_relay() -> Any:
