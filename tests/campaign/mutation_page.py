@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tests.campaign.mutants import QUICK, WHOLE, difference, function_of, module_of
 from tests.campaign.table_mutants import BEHAVIOUR, DOCUMENTS, ROOT
@@ -59,6 +59,10 @@ def _table(by_module: Mapping[str, list[str]], killed: tuple[tuple[str, str], ..
     return text.rstrip()
 
 
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def page(functions: dict[str, str], tables: dict[tuple[str, str], str]) -> str:
     """The whole page."""
     of_functions, of_tables = defaultdict(list), defaultdict(list)
@@ -67,9 +71,9 @@ def page(functions: dict[str, str], tables: dict[tuple[str, str], str]) -> str:
     for (module, _what), result in tables.items():
         of_tables[module].append(result)
     return HEAD.format(
-        quick=", ".join(f"`{name}`" for name in QUICK.tests),
-        whole=", ".join(f"`{name}`" for name in WHOLE.tests),
-        behaviour=", ".join(f"`{name}`" for name in BEHAVIOUR),
+        quick=f"{_listed(QUICK.tests)} but for {_listed(QUICK.but)}",
+        whole=_listed(WHOLE.tests),
+        behaviour=_listed(BEHAVIOUR),
         documents=", ".join(f"`{name.partition('::')[2]}`" for name in DOCUMENTS),
         functions=_table(of_functions, (("killed", "killed"),)),
         tables=_table(of_tables, (("behaviour", "by behaviour"), ("document", "by document"))),

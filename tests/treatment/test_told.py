@@ -83,9 +83,9 @@ def test_another_client_starts_with_the_dose_of_before_closed():
     bench = claimed()
     bench.core = replace(bench.core, dose=Dose("anna").with_zone(CHEEK, ZoneExposure(contact_s=5.0), at_s=90.0))
     bench.tick(commands=[bench.start(Treatment("one", ONE.steps, client="berta"))])
-    assert bench.core.dose.client == "berta"
-    assert not bench.core.dose.session
-    assert bench.core.dose.past == (Past(90.0, {CHEEK: ZoneExposure(contact_s=5.0)}, held=False),)
+    assert bench.core.dose == Dose("berta")
+    assert bench.core.others == {"anna": (Past(90.0, {CHEEK: ZoneExposure(contact_s=5.0)}, held=False),)}
+    assert bench.core.begun_at_s == bench.now
 
 
 def test_a_day_that_is_used_up_is_told_by_the_zone_of_its_step_and_once():
