@@ -28,7 +28,7 @@ HEAD = """# Fault matrix
 file, to the evidence and to the marks of the tests.
 
 *Budget* ([architecture 5](architecture.md#5-time)): from the fault to drive zero; `-` where nothing is timed and the test shows what must be true.
-*Worst*: of all runs, with their number. Runs of faults of the simulator ([faults.md](faults.md)) are made while the wand cools skin, 20 seeds, daemon core, frames,
+*Worst*: of all runs, with their number, from unsafe to drive zero; *acts in*: until the daemon acts, where the drive was off already. Runs of faults of the simulator ([faults.md](faults.md)) are made while the wand cools skin, 20 seeds, daemon core, frames,
 firmware and plant in one simulated time; runs of interlock rows, of process and line stand in [interlocks](evidence/interlocks.md), [process](evidence/process.md) and
 [reaction](evidence/reaction.md), the last two on real processes. *Test*: what `make test` runs, each once. **Bold**: not as it must be. Rows of broker, settings,
 commands and web (B, C, M, W) are not in this page.
@@ -85,7 +85,9 @@ def _shown(row: Row, results: dict[str, dict[str, Any]]) -> Iterator[tuple[str, 
         yield f"`{fault}`: {answers}", f"{_ms(result['worst_ms'] if timed else None)} of {result['runs']}{failed}"
     for name in row.interlocks:
         for cells in _evidence("interlocks", 0, name):
-            yield f"interlock `{name}`", _worst(cells[6], cells[7], cells[8])
+            off = cells[6] != "-"  # else the drive was off already, or the row only warns
+            told = _worst(cells[6] if off else cells[3], cells[7], cells[8])
+            yield f"interlock `{name}`", told if off else f"acts in {told}"
     for name in row.reaction:
         for cells in _evidence("reaction", 0, name):
             yield name, _worst(cells[3], cells[5], cells[6])
