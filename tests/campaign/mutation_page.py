@@ -81,6 +81,11 @@ def page(functions: dict[str, str], tables: dict[tuple[str, str], str]) -> str:
     )
 
 
+def _as_code(text: str) -> str:
+    """As it may stand between backticks, and not be taken for a link."""
+    return text.replace("`", "'").replace("](", "] (")[:160]
+
+
 def _survivors(functions: dict[str, str], tables: dict[tuple[str, str], str]) -> str:
     reasons = tomllib.loads(REASONS.read_text(encoding="utf-8"))["reason"] if REASONS.exists() else []
     found = [
@@ -94,9 +99,7 @@ def _survivors(functions: dict[str, str], tables: dict[tuple[str, str], str]) ->
         why = next(
             (each["why"] for each in reasons if re.search(each["where"], where) and re.search(each["what"], what)), ""
         )
-        told[why or "No reason yet: a test is missing, or a reason"].append(
-            f"`{where}`: `{what.replace('`', chr(39))[:160]}`"
-        )
+        told[why or "No reason yet: a test is missing, or a reason"].append(f"`{where}`: `{_as_code(what)}`")
     text = ""
     for why, each in sorted(told.items()):
         text += f"### {why} ({len(each)})\n\n" + "".join(f"- {one}\n" for one in sorted(each)) + "\n"
