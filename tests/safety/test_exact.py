@@ -144,6 +144,38 @@ def test_another_table_is_judged_by_at_once():
     assert judged(facts, SessionState.APPLYING, table=without).permit
 
 
+JUDGED_WITHOUT_A_READING = {
+    "identity",
+    "link_lost",
+    "capability",
+    "simulated",
+    "lease_proof",
+    "tick_overrun",
+    "tick_overruns",
+    "stale",
+    "dose_unknown",
+    "ledger_late",
+    "ledger_failing",
+}
+
+
+def test_what_needs_no_reading_is_judged_without_one_and_nothing_else_is():
+    for states in ({SessionState.APPLYING}, {SessionState.IDLE}):
+        verdict = judge(
+            TABLE,
+            Facts(),
+            limits=IN_FORCE,
+            zone=CHEEK,
+            states=states,
+            since_s={},
+            now_s=Seconds(50.0),
+            reading_fresh=False,
+        )
+        found = {finding.id for finding in (*verdict.active, *verdict.pending)}
+        applies = {row.id for row in TABLE if row.states & states}
+        assert found == JUDGED_WITHOUT_A_READING & applies
+
+
 # -- contact -----------------------------------------------------------------------------------------------------------
 def seen(at_s: float, flags: Flag, ir: float | None = None):
     return read(status(flags=WELL | flags, skin_ir_degc=ir), Seconds(at_s))
