@@ -293,7 +293,7 @@ def verdict(mutant: Mutant) -> str:
             f"{ONE_ROW}::{test}[{mutant.row}]"
             for test in ("test_row_acts_in_time_and_is_the_first_cause", "test_without_the_row_its_reaction_is_missing")
         )
-        of_it = ("-k", f"{mutant.row} or every_row")
+        of_it = ("tests/safety/test_exact.py", "-k", f"{mutant.row} or every_row or needs_no_reading")
         if not survives(
             mutant, ("tests/safety/test_judge.py", f"{ONE_ROW}::test_every_row_is_provoked", *rows, *of_it)
         ):
