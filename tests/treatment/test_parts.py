@@ -215,6 +215,7 @@ def test_a_warning_changes_nothing():
     assert sessions.obeyed(at(S.APPLYING), finding(Action.WARN), touching=True).state is S.APPLYING
 
 
+@pytest.mark.req("R-H28-1")
 def test_without_a_treatment_there_is_no_step_and_the_strictest_zone():
     assert (Session().current, Session().zone) == (None, Zone.OTHER)
 
@@ -271,6 +272,7 @@ def test_one_odd_reading_condemns_no_wand():
     assert proofs.watched(proof, proof_reading(500, Flag(0), plate_b_degc=None), 200.0).stage is Stage.PASSED
 
 
+@pytest.mark.req("F10")
 @pytest.mark.parametrize("start_ms", [10_000, U32 - 300])
 @pytest.mark.parametrize(
     ("live_ms", "clear_ms", "stage"),
@@ -308,11 +310,13 @@ def test_no_current_may_flow_at_zero_power(drive_ma):
     assert (failed.stage, failed.why) == (Stage.FAILED, "current flowed at zero power")
 
 
+@pytest.mark.req("A09")
 def test_a_relay_that_stays_closed_when_the_lease_is_over_fails():
     proof = proofs.armed(Proof(), proof_reading(20, LIVE), 10_000, 200.0)
     assert proofs.watched(proof, proof_reading(560, Flag.RELAY_CLOSED), 200.0).stage is Stage.FAILED
 
 
+@pytest.mark.req("F09")
 @given(earlier=st.integers(0, U32 - 1), passed=st.integers(-(2**31), 2**31 - 1))
 def test_uptime_differences_are_right_across_the_wrap(earlier, passed):
     assert proofs.since_ms((earlier + passed) % U32, earlier) == passed
