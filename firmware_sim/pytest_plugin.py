@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 MARKER = "cryo_wand"
 CHOICES = {
     "link": (str, "serial, serial-tcp, modbus-rtu or modbus-tcp; default serial"),
-    "seed": (int, "of the sensors' noise and the chance of faults; default 0"),
+    "seed": (int, "of the sensors' noise, the chance of faults, the boot id and the person; default 0"),
+    "paused": (bool, "whether its time stands still until wand.resume() or wand.step(); default False"),
     "unit": (int, "Modbus unit id; default 1"),
     "serial_number": (int, "of the wand; default 1"),
     "record": (str, "file to record the line into"),
 }
 """What the marker takes: type, and what it says."""
+_KINDS = {str: "a text", int: "a whole number", bool: "True or False"}
 _CALL = f"{MARKER}({', '.join(f'{name}=...' for name in CHOICES)})"
 
 
@@ -42,7 +44,8 @@ def cryo_wand(request: pytest.FixtureRequest) -> Iterator["RunningWand"]:
 
     chosen = _chosen(request.node.get_closest_marker(MARKER))
     link, seed = chosen.pop("link", "serial"), chosen.pop("seed", 0)
-    arguments = [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    arguments = ["--paused"] if chosen.pop("paused", False) else []
+    arguments += [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     try:
         wand = RunningWand(link, seed, arguments)
     except WandStartError as error:
@@ -60,7 +63,7 @@ def _chosen(marker: pytest.Mark | None) -> dict[str, Any]:
     for name, value in marker.kwargs.items():
         if name not in CHOICES:
             pytest.fail(f"{MARKER} takes no {name!r}; it takes: {', '.join(CHOICES)}", pytrace=False)
-        kind, allowed = CHOICES[name]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            pytest.fail(f"{MARKER}: {name} is {value!r}; allowed: {allowed}", pytrace=False)
+        kind, meaning = CHOICES[name]
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            pytest.fail(f"{MARKER}: {name} is {value!r}, not {_KINDS[kind]} ({name}: {meaning})", pytrace=False)
     return dict(marker.kwargs)

@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from cryodevice.errors import CryodeviceError, ExitCode
 from firmware_sim.cli import replay, serve
 from firmware_sim.cli.arguments import parser
-from firmware_sim.cli.output import complain, tell
+from firmware_sim.cli.output import OutputError, checked_output, complain
 from firmware_sim.conformance import command as conformance
 from firmware_sim.faults.listing import as_json, as_markdown, as_text
 from firmware_sim.scenarios import command as scenarios
 
 
 def _faults(options: argparse.Namespace) -> int:
-    tell(json.dumps(as_json(), indent=2) if options.json else as_markdown() if options.markdown else as_text())
+    print(json.dumps(as_json(), indent=2) if options.json else as_markdown() if options.markdown else as_text())
     return ExitCode.FINE
 
 
@@ -32,9 +32,14 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
-    options = parser().parse_args(arguments)
     try:
-        return _COMMANDS[options.command](options)
+        with checked_output():
+            options = parser().parse_args(arguments)
+            return _COMMANDS[options.command](options)
+    except OutputError as error:
+        if error.message:
+            complain(error.message)
+        return error.exit_code
     except CryodeviceError as error:
         complain(str(error))
         return ExitCode.USAGE

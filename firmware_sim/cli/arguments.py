@@ -3,20 +3,34 @@
 import argparse
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
+from cryodevice.errors import ExitCode
 from firmware_sim.conformance import command as conformance
 from firmware_sim.endpoints.loopback import Address, parse_address
 from firmware_sim.faults import FaultError, Injection, injection_from_words
+from firmware_sim.plant.applicator import AIR_COOLED, LIQUID_COOLED
 from firmware_sim.recording.match import MODES
 from firmware_sim.scenarios import command as scenarios
 
 AUTO = "auto"
 """In place of a path: any free port in software."""
+COOLING = {"air": AIR_COOLED, "liquid": LIQUID_COOLED}
+"""The hardware of a wand by what cools its sink."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; all that may be said is in the help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message}; see '{self.prog} --help'\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """Of the whole command line."""
-    whole = argparse.ArgumentParser(prog="firmware-sim", description="The wand without the wand: a simulated wand.")
+    whole: argparse.ArgumentParser = _Parser(
+        prog="firmware-sim", description="The wand without the wand: a simulated wand."
+    )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run a wand in real time on a pseudo-terminal and on TCP")
     serve.add_argument(
@@ -29,7 +43,13 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--modbus-tcp", type=_address, metavar="HOST:PORT", help="Modbus TCP, loopback only")
     serve.add_argument("--unit", type=_Whole(1, 247), default=1, metavar="N", help="Modbus unit id (default: 1)")
     serve.add_argument("--control", type=_address, metavar="HOST:PORT", help="live control over HTTP, loopback only")
-    serve.add_argument("--seed", type=_Whole(0, 2**63 - 1), default=0, help="of the sensors' noise (default: 0)")
+    serve.add_argument("--paused", action="store_true", help="begin with the time standing still; --control lets it go")
+    serve.add_argument(
+        "--seed",
+        type=_Whole(0, 2**63 - 1),
+        metavar="N",
+        help="of the sensors' noise, the chance of faults, the boot id and the person (default: 0, and any boot id)",
+    )
     serve.add_argument(
         "--inject",
         type=_fault,
@@ -42,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--state", type=Path, metavar="FILE", help="where the boot counter lives; without it each start is a new wand"
     )
+    serve.add_argument("--boot-id", type=_Whole(1, 65_535), metavar="N", help="of this start, in place of the seed's")
+    serve.add_argument(
+        "--individual", choices=("typical", "drawn"), default="typical", help="whose skin (default: typical)"
+    )
+    serve.add_argument("--cooling", choices=COOLING, default="air", help="what cools the sink (default: air)")
     serve.add_argument("--record", type=Path, metavar="FILE", help="keep every frame of every line in a new file")
     serve.add_argument(
         "--record-limit", type=_Whole(1, 1_000_000), default=100, metavar="MB", help="longest file (default: 100)"

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import random
 import secrets
 import time
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from cryodevice import __version__
-from cryodevice.errors import ExitCode
-from firmware_sim.cli.arguments import AUTO
+from cryodevice.errors import CryodeviceError, ExitCode
+from firmware_sim.cli.arguments import AUTO, COOLING
 from firmware_sim.cli.ending import told_to_end, until_ended
 from firmware_sim.cli.output import say
 from firmware_sim.control.bench import Bench
@@ -26,27 +27,63 @@ from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.endpoints.slave import Slave
 from firmware_sim.endpoints.tcp_port import TcpPort
 from firmware_sim.firmware.constants import TICK_MS
+from firmware_sim.plant.individual import drawn, person_of
 from firmware_sim.recording.recorder import MB, Recorder
 from firmware_sim.recording.tape import PROTOCOLS
 from firmware_sim.simulator import Simulator
 
 _NewLine = Callable[[str, Slave], Slave]
+_BOOTS = 0xFFFF
+"""So many boot ids there are, 0 being none."""
+
+
+class _UsageError(CryodeviceError):
+    """Options that do not go together."""
+
+    exit_code = ExitCode.USAGE
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     """Serve until told to end.
 
     Raises:
-        CryodeviceError: The state file, the recording or a port cannot be had.
+        CryodeviceError: Options that do not go together; the state file, the recording or a port cannot be had.
     """
-    simulator = Simulator(
-        options.seed,
-        state_file=options.state,
-        serial_number=options.serial_number,
-        last_boot=0 if options.state is not None else secrets.randbelow(0xFFFF),
-    )
+    simulator = wand_of(options)
     asyncio.run(_serve(simulator, options))
     return ExitCode.FINE
+
+
+def wand_of(options: argparse.Namespace) -> Simulator:
+    """The wand asked for, at its time 0.
+
+    Raises:
+        CryodeviceError: Options that do not go together, or the state file cannot be used.
+    """
+    if options.paused and options.control is None:
+        raise _UsageError("--paused is for a wand with --control HOST:PORT: nothing else could let its time go on")
+    if options.boot_id is not None and options.state is not None:
+        raise _UsageError("give --boot-id or --state FILE: with a state file the boots are counted there")
+    seed = options.seed or 0
+    return Simulator(
+        seed,
+        state_file=options.state,
+        serial_number=options.serial_number,
+        last_boot=_last_boot(options),
+        individual=drawn(person_of(seed)) if options.individual == "drawn" else None,
+        applicator=COOLING[options.cooling],
+    )
+
+
+def _last_boot(options: argparse.Namespace) -> int:
+    """The boot before this one; a seed that was given decides it, so that its runs are the same to the byte."""
+    if options.boot_id is not None:
+        return int(options.boot_id) - 1
+    if options.state is not None:
+        return 0
+    if options.seed is None:  # a host beside a wand that was started anew is to notice it
+        return secrets.randbelow(_BOOTS)
+    return random.Random(f"{options.seed} boot").randrange(_BOOTS)  # noqa: S311  # chance is seeded
 
 
 async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
@@ -56,7 +93,7 @@ async def _serve(simulator: Simulator, options: argparse.Namespace) -> None:
     for fault in options.inject:
         simulator.faults.inject(fault)
     simulator.advance(TICK_MS / 1000)  # the first reply already carries a completed tick
-    pacer = Pacer(simulator, time.monotonic)
+    pacer = Pacer(simulator, time.monotonic, paused=options.paused)
     async with AsyncExitStack() as stack:
         line: _NewLine = simulator.line
         if options.record is not None:
@@ -74,7 +111,7 @@ def _recorded(stack: AsyncExitStack, simulator: Simulator, options: argparse.Nam
     header = {
         "program": __version__,
         "simulated": True,
-        "seed": options.seed,
+        "seed": options.seed or 0,
         "serial_number": options.serial_number,
         "unit": options.unit,
         "identity": simulator.firmware.identity_words(),

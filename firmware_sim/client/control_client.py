@@ -62,6 +62,14 @@ class ControlClient:
         """The hand: ``contact``, ``zone``, ``trigger``, ``estop``, ``tip``, ``motion``, ``conductance_w_m2k``."""
         return self.call("PATCH", "/hand", values)
 
+    def hold(self, *zones: str, **values: Any) -> dict[str, Any]:
+        """Let a random hand hold the wand: ``glide``, ``surface``, ``seed``, ``lifts_per_min`` and what else it has."""
+        return self.call("POST", "/hand/random", {"zones": list(zones), **values})
+
+    def let_go(self) -> dict[str, Any]:
+        """Take the random hand away, and the plate off the skin."""
+        return self.call("DELETE", "/hand/random")
+
     def room(self, **values: float) -> dict[str, Any]:
         """The room: ``ambient_degc``, ``humidity_pct``."""
         return self.call("PATCH", "/room", values)

@@ -35,7 +35,7 @@ class RunningWand(ControlClient):
 
     Args:
         link: Kind of line, a key of ``LINKS``.
-        seed: Of its noise.
+        seed: Of its noise and its boot id.
         arguments: More arguments of ``firmware-sim serve``.
         lives_s: It ends by itself after so long, should nobody be left to end it.
 

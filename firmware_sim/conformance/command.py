@@ -206,9 +206,11 @@ def _run(options: argparse.Namespace, clauses: list[Clause], kind: str, where: s
         judge_all(wand, clauses, given, began=teller.began, ended=teller.ended, leaving=shield.raise_up)
     except KeyboardInterrupt:
         end = _Ending("interrupted", "interrupted", ExitCode.FAILED)
-    except BrokenPipeError:  # whoever read the lines has gone; the wand is stopped all the same
+    except OSError as error:  # what is printed goes nowhere any more; the wand is stopped all the same
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        end = _Ending("failed", "nobody reads what is printed", ExitCode.FAILED)
+        gone = isinstance(error, BrokenPipeError)
+        why = "nobody reads what is printed" if gone else f"cannot write the output: {error.strerror}"
+        end = _Ending("failed", why, ExitCode.FAILED)
     except SafetyRefusedError as refused:
         end = _Ending("refused", refused.message, ExitCode.REFUSED)
     except CryodeviceError as broken:

@@ -1,12 +1,13 @@
 """Whether the kit may be at this wand at all: nobody's lease, nobody else's orders, no trip. It only reads.
 
-The order epoch gives another master away. A wand that counts its epoch wrongly does too, so suspicion is followed by a
-look at a wand that nobody of ours orders.
+The order epoch gives another master away, and a token that is none of ours. A wand that counts its epoch wrongly does
+too, so one of the two alone is followed by a look at a wand that nobody of ours orders.
 """
 
+from contextlib import suppress
 from typing import Final
 
-from cryodevice.errors import SafetyRefusedError
+from cryodevice.errors import LinkError, SafetyRefusedError, WireError
 from cryodevice.wire.codes import Flag, Trip
 from firmware_sim.conformance.blocks import Status
 from firmware_sim.conformance.wand import Wand, trip_name
@@ -52,16 +53,42 @@ class Company:
             raise SafetyRefusedError("the plate touches skin; --allow-drive is for a wand in the air: lift it first")
         return status
 
-    def check(self) -> None:
-        """Where the epoch advanced by more than our orders explain, see whether somebody else is there.
+    def check(self) -> bool:
+        """Where the epoch advanced by more than our orders explain, or a token is in force that is none of ours, look.
+
+        Returns whether it was so since the last check, and nobody was seen: what was judged meanwhile may have been
+        spoilt by somebody who orders now and then.
 
         Raises:
             SafetyRefusedError: Somebody is.
         """
-        if self._wand.crowded != self._crowded_seen and self._watches < WATCHES:
-            self._crowded_seen = self._wand.crowded
-            self._watches += 1
-            self._refuse_others()
+        wand = self._wand
+        stranger, wand.stranger = wand.stranger, 0
+        crowded, self._crowded_seen = wand.crowded != self._crowded_seen, wand.crowded
+        if crowded and stranger:
+            raise SafetyRefusedError(
+                f"another master orders this wand: token 0x{stranger:04X} is in force, which is none of this run, and "
+                "the epoch advanced by more than this run's orders; end it first"
+            )
+        if not (crowded or stranger) or self._watches == WATCHES:
+            return False
+        self._watches += 1
+        self._refuse_others()
+        return True
+
+    def spoilt(self, *, tripped: bool) -> bool:
+        """Whether the clause that has just failed may have failed because of somebody who is not there now.
+
+        Args:
+            tripped: Whether the wand was tripped from the start.
+
+        Raises:
+            SafetyRefusedError: Somebody is there.
+        """
+        with suppress(LinkError, WireError):
+            self._wand.status()
+            return self.check() and not self._wand.after_failure(tripped=tripped)
+        return False
 
     def _refuse_others(self) -> None:
         before = self._wand.status().order_epoch

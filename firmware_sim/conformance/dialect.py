@@ -28,6 +28,8 @@ from firmware_sim.conformance.line import Line
 
 PATIENCE_S: Final = 0.6
 """How long a reply may take. The wire's own host gives up after 40 ms; a slow computer must not fail a good wand."""
+SLICE_S: Final = 0.02
+"""A wait is cut into pieces of this length, to see whether this computer or the line is late."""
 QUIET_S: Final = 0.16
 """Silence after a time-out on Modbus: longer than the slowest reply (MODBUS-13)."""
 GAP_S: Final = 0.05
@@ -51,14 +53,16 @@ class Dialect(ABC):
         line: Where the bytes go.
 
     Attributes:
-        longest_s: The longest wait for a reply since it was last set to 0.
+        longest_s: The longest wait for a reply since it was last set to 0, without what this computer was held up.
+        held_s: The longest that this computer was held up in such a wait, since it was last set to 0.
     """
 
     name = ""
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        self.longest_s = 0.0
+        self.longest_s = self.held_s = 0.0
+        self._late_s = 0.0
 
     @abstractmethod
     def identity(self) -> Identity:
@@ -77,10 +81,26 @@ class Dialect(ABC):
         """Bring the line in step after a time-out, or before the first request."""
 
     def _received(self, what: str, until_s: float) -> bytes:
-        data = self.line.receive(until_s)
-        if not data or self.line.now() > until_s + PATIENCE_S:  # somebody may talk for ever and say nothing
-            raise LinkTimeoutError(f"no reply to {what} within {PATIENCE_S * 1000:.0f} ms")
-        return data
+        """Something, by that time. Waits in slices: one that takes longer than it was to is not the line's fault."""
+        while (now_s := self.line.now()) < until_s + PATIENCE_S:  # somebody may talk for ever and say nothing
+            slice_s = min(until_s, now_s + SLICE_S)
+            data = self.line.receive(slice_s)
+            late_s = self.line.now() - slice_s
+            if late_s > 0.0:
+                self._late_s += late_s
+                self.held_s = max(self.held_s, late_s)
+            if data:
+                return data
+            if slice_s >= until_s:
+                break
+        raise LinkTimeoutError(f"no reply to {what} within {PATIENCE_S * 1000:.0f} ms")
+
+    def _begin_wait(self) -> float:
+        self._late_s = 0.0
+        return self.line.now()
+
+    def _end_wait(self, began_s: float) -> None:
+        self.longest_s = max(self.longest_s, self.line.now() - began_s - self._late_s)
 
     def listen(self, duration_s: float, enough: Callable[[bytes], bool] = lambda _: False) -> bytes:
         """Whatever comes in that time, or until it is enough.
@@ -148,11 +168,11 @@ class SerialDialect(Dialect):
         Raises:
             LinkTimeoutError: It has not come in time.
         """
-        began_s = self.line.now()
+        began_s = self._begin_wait()
         found: list[serial.Frame] = []
         while all(frame.sequence != sequence for frame in found):
             found += self._frames.feed(self._received(what, began_s + PATIENCE_S))
-        self.longest_s = max(self.longest_s, self.line.now() - began_s)
+        self._end_wait(began_s)
         return found
 
     def after(self, raw: bytes) -> list[serial.Frame]:
@@ -231,11 +251,11 @@ class ModbusDialect(Dialect):
         Raises:
             LinkTimeoutError: It has not come in time.
         """
-        began_s = self.line.now()
+        began_s = self._begin_wait()
         found: list[modbus.Reply] = []
         while not any(reply.transaction in (transaction, None) for reply in found):
             found += self.framing.feed(self._received(what, began_s + PATIENCE_S))
-        self.longest_s = max(self.longest_s, self.line.now() - began_s)
+        self._end_wait(began_s)
         return found
 
     def after(self, *raw: bytes) -> tuple[Status, bytes]:
@@ -249,7 +269,7 @@ class ModbusDialect(Dialect):
             came += self.listen(GAP_S)
         data, _ = self.wrap(modbus.read(STATUS_BASE, STATUS_COUNT))
         self.line.send(data)
-        began_s = self.line.now()
+        began_s = self._begin_wait()
         status: Status | None = None
         while status is None:
             for reply in self.framing.feed(self._received("the good request after a bad one", began_s + PATIENCE_S)):
@@ -257,7 +277,7 @@ class ModbusDialect(Dialect):
                     status = _block(read_status, reply.pdu[2:])
                 else:
                     came += reply.pdu
-        self.longest_s = max(self.longest_s, self.line.now() - began_s)
+        self._end_wait(began_s)
         return status, came + self.framing.forget()
 
 

@@ -53,7 +53,7 @@ class Teller:
         if heading != self._last_heading:
             self._last_heading = heading
             self.line(f"\n{heading}")
-        again = f" [judged {outcome.repeats + 1} times: this computer was held up]" if outcome.repeats else ""
+        again = f" [judged {outcome.repeats + 1} times: {outcome.why}]" if outcome.repeats else ""
         self.line(
             f"  {self._word(outcome.verdict)}  {outcome.clause.id:<20}{outcome.clause.caption}: {outcome.said}{again}"
         )
@@ -170,5 +170,6 @@ def _entry(outcome: Outcome) -> dict[str, object]:
         "said": outcome.said,
         "took_s": round(outcome.took_s, 3),
         "repeats": outcome.repeats,
+        "why_repeated": outcome.why or None,
         "other_line": outcome.elsewhere,
     }

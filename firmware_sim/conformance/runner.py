@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from cryodevice.errors import LinkClosedError, LinkError, WireError
+from cryodevice.errors import LinkClosedError, LinkError, LinkTimeoutError, WireError
 from cryodevice.wire.codes import Applicator, Flag
 from firmware_sim.conformance.clause import Clause, Lines, Wants
 from firmware_sim.conformance.company import Company
 from firmware_sim.conformance.dialect import Dialect, ModbusDialect
+from firmware_sim.conformance.pace import NEEDED_S, refuse_too_slow
 from firmware_sim.conformance.verdict import FailedError, SkippedError
 from firmware_sim.conformance.wand import Wand
 
@@ -38,7 +39,8 @@ class Outcome:
         verdict: How it ended.
         said: What was seen, what is wrong, or why it was skipped.
         took_s: How long it took.
-        repeats: How often it was judged again because the kit was held up.
+        repeats: How often it was judged again.
+        why: Why, in a few words.
         elsewhere: Whether it was skipped because it belongs to another line.
     """
 
@@ -47,6 +49,7 @@ class Outcome:
     said: str
     took_s: float = 0.0
     repeats: int = 0
+    why: str = ""
     elsewhere: bool = False
 
 
@@ -89,7 +92,7 @@ def judge_all(
 
     Raises:
         SafetyRefusedError: Somebody else is at this wand, or it is tripped.
-        LinkError: The line is gone.
+        LinkError: The line is gone, or too slow.
     """
     run.asked = len(clauses)
     try:
@@ -109,6 +112,7 @@ def _judge_each(
 ) -> None:
     company = Company(wand)
     status = company.refuse_unless_free()
+    refuse_too_slow(wand)
     state = Wants.ESTOP if status.has(Flag.ESTOP) else Wants.FREE
     lines = lines_of(wand.dialect)
     all_skipped = ""
@@ -122,13 +126,12 @@ def _judge_each(
             outcome = Outcome(clause, Verdict.SKIP, why)
         else:
             began(clause)
-            outcome = _judge(wand, clause)
+            outcome = _judge(wand, clause, company, tripped=state is Wants.ESTOP)
         run.outcomes.append(outcome)
         ended(outcome)
         if outcome.verdict is Verdict.FAIL:
             all_skipped = _after_failure(wand, clause, tripped=state is Wants.ESTOP)
-        if wand.ordered:
-            company.check()
+        company.check()
     try:
         wand.clear_trip()
     except (FailedError, LinkError, WireError) as error:
@@ -167,17 +170,38 @@ def _not_here(clause: Clause, wand: Wand, lines: set[Lines], state: Wants) -> st
     return ""
 
 
-def _judge(wand: Wand, clause: Clause) -> Outcome:
-    began_s = wand.line.now()
+def _judge(wand: Wand, clause: Clause, company: Company, *, tripped: bool) -> Outcome:
+    """Judge a clause; where it fails and that may not be the wand's doing, again.
+
+    Raises:
+        SafetyRefusedError: It may be another master's doing.
+        TooSlowError: It may be the line's.
+    """
+    began_s, why = wand.line.now(), ""
     for repeat in range(REPEATS + 1):
-        wand.held_s = wand.dialect.longest_s = 0.0
+        wand.held_s = wand.dialect.longest_s = wand.dialect.held_s = 0.0
         verdict, said = _once(wand, clause)
-        held_s = max(wand.held_s, wand.dialect.longest_s)
-        if verdict is not Verdict.FAIL or held_s <= HELD_S or repeat == REPEATS:
-            return Outcome(clause, verdict, said, wand.line.now() - began_s, repeat)
+        again = _excuse(wand, company, tripped=tripped) if verdict is Verdict.FAIL else ""
+        if not again or repeat == REPEATS:
+            return Outcome(clause, verdict, said, wand.line.now() - began_s, repeat, why)
+        why = again
         with suppress(LinkError, WireError):
             wand.dialect.recover()
     raise AssertionError("a clause is judged at least once")
+
+
+def _excuse(wand: Wand, company: Company, *, tripped: bool) -> str:
+    """What else than the wand may have failed the clause just judged; empty if nothing."""
+    held_s, longest_s = max(wand.held_s, wand.dialect.held_s), wand.dialect.longest_s
+    if company.spoilt(tripped=tripped):
+        return "somebody else may have ordered"
+    if held_s > HELD_S:
+        return f"this computer was held up for {held_s * 1000:.0f} ms"
+    if longest_s <= NEEDED_S:
+        return ""
+    with suppress(LinkTimeoutError, LinkClosedError, WireError):
+        refuse_too_slow(wand)
+    return f"a reply took {longest_s * 1000:.0f} ms"
 
 
 def _once(wand: Wand, clause: Clause) -> tuple[Verdict, str]:

@@ -48,6 +48,7 @@ class Wand:
         token: The kit's token, 0 before the first session.
         ordered: Whether any order was sent.
         crowded: Times the epoch advanced by more than our own orders explain.
+        stranger: Token last seen in force that the kit never chose and did not find; 0 while there was none.
         held_s: How much longer than asked the kit itself was held up, since it was last set to 0.
         before_trip: A status of before the trip that the kit itself brought about.
     """
@@ -65,7 +66,10 @@ class Wand:
         self._rng = rng
         self._number = rng.randrange(_U16)
         self._sent = 0
-        self._epoch = dialect.status().order_epoch
+        found = dialect.status()
+        self._epoch = found.order_epoch
+        self._tokens = {0, found.token}
+        self.stranger = 0
 
     # --- what a clause does ------------------------------------------------------------------------------------------
 
@@ -99,14 +103,18 @@ class Wand:
             "boot_id": self.identity.boot_id,
             "token": self.token,
         }
-        return Order(**(good | words))
+        order = Order(**(good | words))
+        self._tokens.add(order.token)
+        return order
 
     def order(self, order: Order) -> Answer:
         """Send an order as it is."""
         self._sent += 1
         self.ordered = True
         answer = self.dialect.order(order)
-        if answer.status is not None:
+        if answer.status is None:
+            self._sent -= 1  # what was refused does not count
+        else:
             self._note(answer.status)
         return answer
 
@@ -159,6 +167,7 @@ class Wand:
         """A token that nobody has."""
         while (token := self._rng.randrange(1, _U16)) == self.token:
             pass
+        self._tokens.add(token)
         return token
 
     # --- around the clauses ------------------------------------------------------------------------------------------
@@ -244,6 +253,8 @@ class Wand:
         advanced = (status.order_epoch - self._epoch) % _U16
         self.crowded += self._sent < advanced < _U16 // 2
         self._epoch, self._sent = status.order_epoch, 0
+        if status.token not in self._tokens:
+            self.stranger = status.token
 
     def _refuse_reboot(self) -> None:
         """A status of another boot: the wand has rebooted, or its status does not say its boot id."""

@@ -8,6 +8,7 @@ from cryodevice.bioheat import ZONES
 from cryodevice.errors import CryodeviceError
 from cryodevice.wire.codes import Refusal
 from firmware_sim.control.fields import Body, Choice, Maybe, Number, OneOfMany, Switch, Values, Whole, fields_of
+from firmware_sim.control.random_hand import MOVES, described, hand_of
 from firmware_sim.control.refused import RefusedError
 from firmware_sim.endpoints.pacer import FASTEST, SLOWEST, Pacer
 from firmware_sim.faults import CATALOGUE, FaultError, injection
@@ -68,6 +69,7 @@ class Bench:
     def __init__(self, simulator: Simulator, pacer: Pacer) -> None:
         self._simulator = simulator
         self._pacer = pacer
+        self._held: dict[str, Any] = {}
 
     def catch_up(self) -> None:
         """Bring the wand's time to now."""
@@ -82,9 +84,42 @@ class Bench:
         return _values(self._simulator.plant, HAND)
 
     def set_hand(self, **values: Any) -> dict[str, Any]:
-        """Change what is named."""
+        """Change what is named.
+
+        Raises:
+            RefusedError: A random hand decides it.
+        """
+        taken = [name for name in values if name in MOVES]
+        if taken and self._held:
+            raise RefusedError(
+                f"{', '.join(taken)}: a random hand holds the wand; take it away first with DELETE /hand/random",
+                HTTPStatus.CONFLICT,
+            )
         _assign(self._simulator.plant, values)
         return self.hand()
+
+    def random_hand(self) -> dict[str, Any]:
+        """Whether one holds the wand, and how."""
+        return {"holds": bool(self._held), "how": self._held or None}
+
+    def hold(self, **values: Any) -> dict[str, Any]:
+        """Let a random hand take the wand, from now on.
+
+        Raises:
+            RefusedError: It cannot hold it so.
+        """
+        held, plant = described(values), self._simulator.plant
+        plant.hand = hand_of(held, plant.individual.conductance, plant.time_s)
+        self._held = held
+        return self.random_hand()
+
+    def let_go(self) -> dict[str, Any]:
+        """Take the random hand away, and the plate off the skin."""
+        if self._held:
+            plant = self._simulator.plant
+            plant.hand, self._held = None, {}
+            plant.contact = plant.motion = plant.gel = False
+        return self.random_hand()
 
     def room(self) -> dict[str, Any]:
         """The room."""

@@ -103,6 +103,29 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Several(Kind):
+    """Some of several words, each once, at least one."""
+
+    words: tuple[str, ...]
+
+    def check(self, name: str, value: object) -> list[str]:
+        """See ``Kind``."""
+        if not isinstance(value, list) or not value or len(value) > len(self.words):
+            raise RefusedError(
+                f"{name}: {_short(value)} is no list of 1 to {len(self.words)} of: {', '.join(self.words)}"
+            )
+        found = [Choice(self.words).check(name, word) for word in value]
+        if len(set(found)) < len(found):
+            raise RefusedError(f"{name}: {_short(value)} names one twice")
+        return found
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """See ``Kind``."""
+        return {"type": "array", "items": Choice(self.words).schema, "minItems": 1, "uniqueItems": True}
+
+
+@dataclass(frozen=True, slots=True)
 class OneOfMany(Choice):
     """One of more words than an error can list; who uses it looks it up, and says what is near."""
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from firmware_sim.control import bench
 from firmware_sim.control.bench import Bench, catalogue
 from firmware_sim.control.fields import Body
+from firmware_sim.control.random_hand import HOLD
 
 Reply = dict[str, Any]
 Act = Callable[..., Reply | Awaitable[Reply]]
@@ -73,6 +74,32 @@ ROUTES: Final = (
         "Hand",
         Bench.set_hand,
         bench.HAND,
+        refuses=(HTTPStatus.CONFLICT,),
+    ),
+    Route(
+        "GET",
+        "/hand/random",
+        "getRandomHand",
+        "Whether a random hand holds the wand, and how.",
+        "RandomHand",
+        Bench.random_hand,
+    ),
+    Route(
+        "POST",
+        "/hand/random",
+        "holdAtRandom",
+        "Let a hand hold the plate on a zone or glide over some, with lifts and slips drawn by its seed.",
+        "RandomHand",
+        Bench.hold,
+        HOLD,
+    ),
+    Route(
+        "DELETE",
+        "/hand/random",
+        "letGo",
+        "Take the random hand away, and the plate off the skin.",
+        "RandomHand",
+        Bench.let_go,
     ),
     Route("GET", "/room", "getRoom", "The room.", "Room", Bench.room),
     Route("PATCH", "/room", "setRoom", "Make it warmer, colder, damper.", "Room", Bench.set_room, bench.ROOM),

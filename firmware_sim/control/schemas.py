@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from firmware_sim.control import bench
+from firmware_sim.control.random_hand import HOLD
 
 Schema = dict[str, Any]
 
@@ -148,6 +149,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = {
     "Truth": TRUTH,
     "ZoneTruth": ZONE_TRUTH,
     "Hand": _filled(bench.HAND.schema),
+    "RandomHand": _object({"holds": _of("boolean"), "how": {"oneOf": [_filled(HOLD.schema), {"type": "null"}]}}),
     "Room": _filled(bench.ROOM.schema),
     "Disturbances": _filled(bench.DISTURBANCES.schema),
     "Quirks": _filled(bench.QUIRKS.schema),

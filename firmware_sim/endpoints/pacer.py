@@ -41,17 +41,20 @@ class Pacer:
         target: What to advance; its present time belongs to the present instant of the clock.
         clock: Monotonic seconds.
         period_s: Cadence of ``run``, on the real clock.
+        paused: Whether time stands still from the start.
 
     Attributes:
         lost_s: Simulated seconds that could not be made good because the machine is slower than the speed asked for.
     """
 
-    def __init__(self, target: Advancing, clock: Callable[[], float], period_s: float = 0.02) -> None:
+    def __init__(
+        self, target: Advancing, clock: Callable[[], float], period_s: float = 0.02, *, paused: bool = False
+    ) -> None:
         self._target = target
         self._clock = clock
         self._period_s = period_s
         self._speed = 1.0
-        self._paused = False
+        self._paused = paused
         self._step = asyncio.Lock()
         self.lost_s = 0.0
         self._set_origin()

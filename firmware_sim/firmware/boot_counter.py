@@ -49,6 +49,9 @@ def _read(path: Path, default: int) -> int:
         return default
     except (OSError, ValueError) as error:
         raise _unusable(path, f"cannot be read ({error})") from error
+    version = state.get("version", _VERSION) if isinstance(state, dict) else _VERSION
+    if version != _VERSION or isinstance(version, bool):
+        raise _unusable(path, f"is of version {version!r}, and this firmware-sim knows version {_VERSION}")
     boot_id = state.get("boot_id") if isinstance(state, dict) else None
     if not isinstance(boot_id, int) or isinstance(boot_id, bool) or not 1 <= boot_id < U16:
         raise _unusable(path, "holds no boot_id from 1 to 65535")

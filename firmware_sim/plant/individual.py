@@ -171,6 +171,11 @@ def drawn(rng: random.Random) -> Individual:
     )
 
 
+def person_of(seed: int) -> random.Random:
+    """Of whom ``drawn`` makes the person of a seed: the same one in a scenario, and in a wand that is served."""
+    return random.Random(f"person/{seed}")  # noqa: S311  # chance is seeded
+
+
 def _around(rng: random.Random, sigma: float, furthest: float) -> float:
     """A factor around 1, log-normal, no further than ``furthest`` up or down."""
     return min(max(math.exp(rng.gauss(0.0, sigma)), 1.0 / furthest), furthest)

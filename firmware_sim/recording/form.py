@@ -1,6 +1,7 @@
 """The file of a recording: JSON lines, a header first, then one frame a line. Text in and out; opens nothing."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -10,6 +11,8 @@ from cryodevice.errors import CryodeviceError, ExitCode
 KIND: Final = "firmware-sim recording"
 VERSION: Final = 1
 LINES: Final = ("serial", "serial_tcp", "modbus_rtu", "modbus_tcp")
+LATEST_S: Final = 3600.0
+"""A reply that comes later than this after its request is no reply; whoever plays it would wait as long."""
 To = Literal["wand", "host"]
 
 
@@ -84,7 +87,8 @@ def parse(name: str, lines: Iterable[str]) -> Recording:
         lines: Its lines, ends included.
 
     Raises:
-        RecordingError: A foreign file, one of a newer version, or one that is damaged before its last line.
+        RecordingError: A foreign file, one of a newer version, one that is damaged before its last line, or one whose
+            times are not in order.
     """
     rest = iter(lines)
     header = _header(name, next(rest, ""))
@@ -97,8 +101,30 @@ def parse(name: str, lines: Iterable[str]) -> Recording:
         if entry is None:
             bad = number
         else:
+            _in_order(name, entries, entry)
             entries.append(entry)
     return Recording(header, tuple(entries), bad)
+
+
+def _in_order(name: str, before: list[Entry], entry: Entry) -> None:
+    """Frames are written as they pass, so their times only grow, and a reply is near its request."""
+    if not before:
+        return
+    last = before[-1]
+    for key in ("t_s", "wand_s"):
+        was, now = getattr(last, key), getattr(entry, key)
+        if now < was:
+            raise RecordingError(
+                f"{name}, line {entry.at}: {key} is {now:g}, before the {was:g} of line {last.at}; frames stand in the "
+                "order of their times: the file has been edited or mixed up",
+                line=entry.at,
+            )
+    if entry.to == "host" and entry.t_s - last.t_s > LATEST_S:
+        raise RecordingError(
+            f"{name}, line {entry.at}: t_s is {entry.t_s:g}, a reply {entry.t_s - last.t_s:g} s after the line before "
+            f"it, and none may wait longer than {LATEST_S:g} s: the file has been edited",
+            line=entry.at,
+        )
 
 
 def _header(name: str, text: str) -> dict[str, Any]:
@@ -124,6 +150,8 @@ def _entry(text: str, at: int) -> Entry | None:
     except (KeyError, TypeError, ValueError):
         return None
     if line not in LINES or to not in ("wand", "host") or not data or peer < 1 or not t_s >= 0.0:
+        return None
+    if not (math.isfinite(t_s) and math.isfinite(wand_s)):
         return None
     return Entry(t_s, wand_s, line, peer, to, data, at)
 

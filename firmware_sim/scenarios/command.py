@@ -13,7 +13,7 @@ from pathlib import Path
 from cryodevice.errors import ExitCode
 from firmware_sim.scenarios.load import ScenarioError, load
 from firmware_sim.scenarios.model import Scenario
-from firmware_sim.scenarios.plot import plot
+from firmware_sim.scenarios.plot import can_plot, plot
 from firmware_sim.scenarios.run import Result, run
 
 _MARK = {True: "met", False: "NOT MET", None: "not asked here"}
@@ -56,6 +56,8 @@ def act(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.plot is not None and len(options.files) > 1:
         raise ScenarioError("--plot draws one run; give one FILE")
+    if options.plot is not None:
+        can_plot(options.plot)
     scenarios = [load(_path(name)) for name in options.files]  # all of them first: a bad one costs no run
     failed = 0
     for scenario in scenarios:

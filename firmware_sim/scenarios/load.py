@@ -77,6 +77,8 @@ _EXPECT: Final[Mapping[str, Kind]] = MappingProxyType(
     }
 )
 _TABLES: Final = ("wand", "host", "step", "do", "expect")
+LONGEST: Final = 1 << 20
+"""Bytes of a file that may be a scenario; the longest shipped one has 3 kB."""
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
@@ -111,7 +113,11 @@ def load(path: Path) -> Scenario:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            data = file.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise ScenarioError(f"{path}: longer than 1 MiB; that is no scenario", path=str(path))
+        return data.decode("utf-8")
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}", path=str(path)) from None
     except UnicodeDecodeError:

@@ -1,5 +1,6 @@
 """A run as a picture: plate, skin and sink over time, the drive, and what happened. Needs the extra ``plot``."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,40 @@ class NoPlotError(CryodeviceError):
     exit_code = ExitCode.USAGE
 
 
+def can_plot(path: Path) -> None:
+    """See before a run that it could be drawn.
+
+    Raises:
+        NoPlotError: matplotlib is not installed, its endings do not have this one, or there is no such directory.
+    """
+    endings = sorted(_tools()[1].get_supported_filetypes())
+    if path.suffix.removeprefix(".").lower() not in endings:
+        raise NoPlotError(f"--plot {path}: the ending says the format, one of: {', '.join(endings)}", path=str(path))
+    if not path.parent.is_dir():
+        raise NoPlotError(f"--plot {path}: there is no directory {path.parent}", path=str(path))
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise NoPlotError(f"--plot {path}: cannot be written; give another file", path=str(path))
+
+
+def _tools() -> tuple[Any, Any]:
+    """What is drawn on: figure and canvas."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # an extra
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError:
+        raise NoPlotError("--plot needs matplotlib: pip install 'cryodevice[plot]'") from None
+    return Figure, FigureCanvasAgg
+
+
 def plot(result: Result, path: Path) -> None:
     """Draw a run into a file whose ending says the format (png, svg, pdf).
 
     Raises:
         NoPlotError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # an extra
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError:
-        raise NoPlotError("--plot needs matplotlib: pip install 'cryodevice[plot]'") from None
-    figure = Figure(figsize=(10.0, 6.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    new_figure, canvas = _tools()
+    figure = new_figure(figsize=(10.0, 6.0), layout="constrained")
+    canvas(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _temperatures(upper, result)
     figure.legend(*upper.get_legend_handles_labels(), loc="outside right upper", fontsize="small")

@@ -3,10 +3,9 @@
 For a run under a daemon the same parts are put together above: ``actions.act``, ``Watch`` and ``expectations.judged``.
 """
 
-import random
 from dataclasses import dataclass
 
-from firmware_sim.plant.individual import drawn
+from firmware_sim.plant.individual import drawn, person_of
 from firmware_sim.scenarios.expectations import Guard, Judged, judged
 from firmware_sim.scenarios.host import LeaseHost
 from firmware_sim.scenarios.model import Scenario
@@ -81,7 +80,7 @@ class Result:
 def wand_of(scenario: Scenario, seed: int) -> Simulator:
     """The wand of a scenario and the person under it, at its time 0."""
     plan = scenario.wand
-    person = drawn(random.Random(f"person/{seed}")) if plan.individual == "drawn" else None  # noqa: S311
+    person = drawn(person_of(seed)) if plan.individual == "drawn" else None
     return Simulator(
         seed,
         calibration_day=_CALIBRATION_DAY,

@@ -6,9 +6,11 @@ The same files and the same watching as ``firmware-sim scenario run``; only who 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.phases import COOLING, TREATING, SessionState
 from cryodevice.treatment.core import Reset, Start
@@ -18,6 +20,7 @@ from cryodevice.wire.codes import Mode
 from firmware_sim.scenarios import Judged, Scenario, Watch
 from firmware_sim.scenarios.actions import act, prepared
 from firmware_sim.scenarios.expectations import Guard, judged
+from firmware_sim.scenarios.load import ScenarioError
 from firmware_sim.scenarios.run import Result, wand_of
 from firmware_sim.simulator import Simulator
 from tests.runtime.virtual import BEGAN_S, VirtualDaemon, virtual
@@ -218,8 +221,26 @@ def lived(
     return virtual(story)
 
 
+def refuse_unknown_interlocks(scenario: Scenario) -> None:
+    """The simulator knows no interlock by name; here, where there are some, one that does not exist is an error.
+
+    Raises:
+        ScenarioError: An expectation names no interlock of the table; says which are near.
+    """
+    known = [interlock.id for interlock in TABLE]
+    for each in scenario.expectations:
+        if each.name == "interlock" and each.value not in known:
+            near = ", ".join(get_close_matches(str(each.value), known)) or "'cryodevice interlocks' prints them"
+            raise ScenarioError(f"{scenario.source}:{each.line}: interlock: there is no {each.value!r}; {near}")
+
+
 def run(scenario: Scenario, seed: int | None = None, line: str = "serial") -> Result:
-    """A scenario under the daemon, judged by what the file expects."""
+    """A scenario under the daemon, judged by what the file expects.
+
+    Raises:
+        ScenarioError: It names an interlock that does not exist.
+    """
+    refuse_unknown_interlocks(scenario)
     chosen = scenario.seed if seed is None else seed
     bed = lived(lambda: Bed(scenario, chosen, line))
     answers: tuple[Judged, ...] = judged(scenario, bed.watch, bed.guard())

@@ -15,7 +15,10 @@ import pytest
 
 from cryodevice.wire.frame import Frame, FrameReader, encode_frame
 from firmware_sim.cli import main
+from firmware_sim.cli.arguments import parser
+from firmware_sim.cli.serve import wand_of
 from firmware_sim.client import ControlClient
+from firmware_sim.plant.applicator import AIR_COOLED, LIQUID_COOLED
 from tests.firmware_sim.endpoints import modbus_host
 
 PROGRAM = [sys.executable, "-m", "firmware_sim", "serve"]
@@ -172,11 +175,49 @@ def test_a_wand_may_be_broken_from_the_start() -> None:
         assert (words[0], words[5]) == (4711, 4711)
 
 
-def test_a_list_that_nobody_reads_is_no_error() -> None:
-    program = [sys.executable, "-m", "firmware_sim", "faults", "--json"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        process.stdout.close()
-        assert (process.wait(5), process.stderr.read()) == (0, "")
+PRINTING = [["faults", "--json"], ["scenario", "list"], ["conformance", "--list"], ["--help"]]
+
+
+@contextmanager
+def printing_to(descriptor: Any, monkeypatch: Any) -> Any:
+    """Standard output of this process is that descriptor, buffered as a real one is."""
+    with os.fdopen(descriptor, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        yield
+
+
+def outcome(arguments: Any) -> Any:
+    try:
+        return main(arguments)
+    except SystemExit as ending:
+        return ending.code
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_list_that_nobody_reads_ends_quietly_with_1(arguments: Any, monkeypatch: Any, capsys: Any) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with printing_to(writer, monkeypatch):
+        assert outcome(arguments) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [*PRINTING, ["scenario", "run", "h04-estop"]], ids=" ".join)
+def test_a_list_that_cannot_be_written_is_one_sentence_and_1(arguments: Any, monkeypatch: Any, capsys: Any) -> None:
+    with printing_to(os.open("/dev/full", os.O_WRONLY), monkeypatch):
+        assert outcome(arguments) == 1
+    assert capsys.readouterr().err == "firmware-sim: cannot write the output: No space left on device\n"
+
+
+def test_output_that_somebody_has_closed_is_no_traceback() -> None:
+    program = [sys.executable, "-m", "firmware_sim", "conformance"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", *program, "--list"],
+        capture_output=True,
+        timeout=10,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_link_in_use_is_exit_2_and_one_left_by_a_killed_run_is_replaced(tmp_path: Any) -> None:
@@ -225,9 +266,77 @@ def test_a_taken_port_is_one_sentence_and_exit_2() -> None:
             assert error.count("\n") == 1
 
 
-def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
-    (tmp_path / "state.json").write_text("not json")
-    assert "state.json" in refused("--state", str(tmp_path / "state.json"))
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("not json", "cannot be read"), ('{"version": 99999999, "boot_id": 3}', "is of version 99999999, and this")],
+)
+def test_an_unreadable_state_file_is_exit_2(tmp_path: Any, capsys: Any, text: Any, says: Any) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(text)
+    assert main(["serve", "--state", str(path)]) == 2
+    assert f"state file {path} {says}" in capsys.readouterr().err
+
+
+def status_after(seconds: float, *arguments: Any) -> Any:
+    """The words of the status, and the frame as sent, of a paused wand that is stepped."""
+    lines = ("--serial-tcp", "127.0.0.1:0", "--control", "127.0.0.1:0", "--paused")
+    with serving(*lines, *arguments) as (_, where), closing(ControlClient(where["control"])) as control:
+        assert control.step(seconds)["time_s"] == 0.02 + seconds
+        with socket.create_connection(address(where["serial_tcp"]), timeout=3) as host:
+            host.sendall(encode_frame(Frame(3, 1, b"")))
+            raw = b""
+            while not raw.endswith(b"\0"):
+                raw += host.recv(4096)
+        return raw, control.truth()
+
+
+def test_one_seed_and_a_paused_start_give_the_same_bytes() -> None:
+    first, second = (status_after(2.0, "--seed", "9") for _ in range(2))
+    assert first == second
+    assert first[1]["boot_id"] == made("--seed", "9")["boot_id"] != made("--seed", "10")["boot_id"]
+
+
+def made(*arguments: Any) -> Any:
+    """The truth of the wand that would be served."""
+    return wand_of(parser().parse_args(["serve", *arguments])).truth()
+
+
+def test_a_wand_of_another_person_and_another_cooling() -> None:
+    plain, again, other = made("--seed", "9"), made("--seed", "9"), made("--seed", "9", "--individual", "drawn")
+    assert plain == again
+    assert other["skin_surface_degc"] != plain["skin_surface_degc"]
+    assert other == made("--seed", "9", "--individual", "drawn")
+    sinks = []
+    for cooling in ("air", "liquid"):
+        wand = wand_of(parser().parse_args(["serve", "--cooling", cooling]))
+        sinks.append(wand.plant._applicator.parameters)
+    assert sinks == [AIR_COOLED, LIQUID_COOLED]
+
+
+def test_the_boot_id_may_be_given() -> None:
+    assert [made("--boot-id", number)["boot_id"] for number in ("1", "65535")] == [1, 65535]
+
+
+@pytest.mark.parametrize("seed", [None, 0, 9, 2**63 - 1])
+def test_the_boot_id_is_never_0_and_a_seed_decides_it(seed: Any) -> None:
+    arguments = [] if seed is None else ["--seed", str(seed)]
+    drawn = [made(*arguments)["boot_id"] for _ in range(3)]
+    assert all(1 <= boot_id <= 0xFFFF for boot_id in drawn)
+    assert (len(set(drawn)) == 1) == (seed is not None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--paused"], "--paused is for a wand with --control"),
+        (["--boot-id", "3", "--state", "x"], "give --boot-id or --state FILE"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_sentence_and_exit_2(arguments: Any, says: Any, capsys: Any) -> None:
+    assert main(["serve", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -246,13 +355,18 @@ def test_an_unreadable_state_file_is_exit_2(tmp_path: Any) -> None:
         (["--serial-number", "4294967296"], "4294967295"),
         (["--duration", "nan"], "seconds"),
         (["--duration", "-1"], "seconds"),
+        (["--boot-id", "0"], "from 1 to 65535"),
+        (["--cooling", "ice"], "invalid choice: 'ice'"),
         (["--warp", "9"], "unrecognized"),
     ],
 )
 def test_bad_arguments_are_exit_2_and_say_what_is_allowed(capsys: Any, arguments: Any, allowed: Any) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["serve", *arguments])
-    assert allowed in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert allowed in error
+    assert error.count("\n") == 1
+    assert "--help'" in error
 
 
 def test_a_path_that_is_taken_is_exit_2(capsys: Any, tmp_path: Any) -> None:

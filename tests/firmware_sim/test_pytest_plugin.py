@@ -54,6 +54,12 @@ def test_by_marker_and_failing(cryo_wand):
     raise RuntimeError("a test that fails leaves no wand")
 
 
+@pytest.mark.cryo_wand(seed=9, paused=True)
+def test_paused_from_the_start(cryo_wand):
+    assert (cryo_wand.time_s(), cryo_wand.clock()["paused"]) == (0.02, True)
+    assert cryo_wand.step(1.0)["time_s"] == 1.02
+
+
 class TestTime:
     pytestmark = pytest.mark.cryo_wand(link="serial-tcp")
 
@@ -100,6 +106,10 @@ def test_positional(cryo_wand): ...
 def test_type(cryo_wand): ...
 
 
+@pytest.mark.cryo_wand(paused=1)
+def test_truth(cryo_wand): ...
+
+
 @pytest.mark.cryo_wand(unit=300)
 def test_refused_by_the_simulator(cryo_wand): ...
 """
@@ -122,7 +132,7 @@ def test_the_fixture_gives_wands_and_takes_them_away(pytester: Any):
     (example,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     pytester.makepyfile(test_of_the_page=example)
     result = run(pytester, SUITE)
-    result.assert_outcomes(passed=4, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(["*RuntimeError: a test that fails leaves no wand*"])
     pids = [int(line) for line in (pytester.path / "pids").read_text().split()]
     assert len(pids) == 3
@@ -131,14 +141,15 @@ def test_the_fixture_gives_wands_and_takes_them_away(pytester: Any):
 
 def test_what_cannot_be_had_is_said_in_one_line_each(pytester: Any):
     result = run(pytester, WRONG)
-    result.assert_outcomes(errors=5)
+    result.assert_outcomes(errors=6)
     result.stdout.fnmatch_lines_random(
         [
             "cryo_wand: link 'carrier-pigeon' is not one of: serial, serial-tcp, modbus-rtu, modbus-tcp",
             "cryo_wand takes no 'links'; it takes: link, seed, *",
             "cryo_wand: its arguments have names: cryo_wand(link=..., *",
-            "cryo_wand: seed is 'three'; allowed: *",
-            "cryo_wand: the simulated wand did not start: *'300' is no whole number from 1 to 247",
+            "cryo_wand: seed is 'three', not a whole number (seed: of the sensors' noise, *",
+            "cryo_wand: paused is 1, not True or False (paused: *",
+            "cryo_wand: the simulated wand did not start: *'300' is no whole number from 1 to 247; *",
         ]
     )
     assert "Traceback" not in result.stdout.str()

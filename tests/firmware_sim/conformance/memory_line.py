@@ -18,6 +18,9 @@ class MemoryLine:
         new_slave: Makes the wand's end of the line, once at the start and once for each reopening.
         is_stream: Whether it is one that the wand can close.
         rate: How fast the line's clock runs beside the wand's.
+
+    Attributes:
+        reply_s: How long the wand takes over a reply.
     """
 
     def __init__(
@@ -26,6 +29,7 @@ class MemoryLine:
         self.simulator = simulator
         self.is_stream = is_stream
         self._rate = rate
+        self.reply_s = REPLY_S
         self._new_slave = new_slave
         self.closed = False
         self.reopen()
@@ -36,6 +40,7 @@ class MemoryLine:
     def reopen(self) -> None:
         self._slave = self._new_slave()
         self._waiting = b""
+        self._ready_s = 0.0
         self._last_s = self.now()
 
     def close(self) -> None:
@@ -45,7 +50,7 @@ class MemoryLine:
         if self._slave.out_of_step:
             raise LinkClosedError("closed by the wand")
         self._pass(self.now() + len(data) * BYTE_S)
-        self._waiting += self._slave.feed(data)
+        self._said(self._slave.feed(data))
         self._last_s = self.now()
 
     def sleep(self, duration_s: float) -> None:
@@ -60,9 +65,17 @@ class MemoryLine:
                 self._pass(until_s)
                 return b""
             self._pass(silent_s)
+        if self._ready_s > until_s:
+            self._pass(until_s)
+            return b""
+        self._pass(self._ready_s)
         data, self._waiting = self._waiting, b""
-        self._pass(self.now() + REPLY_S + len(data) * BYTE_S)
         return data
+
+    def _said(self, data: bytes) -> None:
+        if data:
+            self._waiting += data
+            self._ready_s = max(self._ready_s, self.now() + self.reply_s) + len(data) * BYTE_S
 
     def _silent_s(self) -> float | None:
         patience_s = self._slave.patience_s
@@ -73,7 +86,7 @@ class MemoryLine:
         silent_s = self._silent_s()
         if silent_s is not None and silent_s <= until_s:
             self._to(silent_s)
-            self._waiting += self._slave.silence()
+            self._said(self._slave.silence())
             self._last_s = self.now()
         self._to(until_s)
 

@@ -1,13 +1,17 @@
 """When the kit will not ask a wand, and that it leaves every wand stopped, whatever ends the run."""
 
+from contextlib import suppress
+
 import pytest
 
 from cryodevice.errors import LinkClosedError, SafetyRefusedError
 from firmware_sim.conformance.clause import Group
 from firmware_sim.conformance.clauses import every
 from firmware_sim.conformance.company import WATCH_S
+from firmware_sim.conformance.pace import NEEDED_S, TooSlowError
 from firmware_sim.conformance.runner import Run, Verdict, judge_all
 from firmware_sim.conformance.verdict import FailedError
+from firmware_sim.faults import injection
 from tests.firmware_sim.conformance.bench import wand_of
 from tests.firmware_sim.conformance.broken_wand import EndsInAnotherTrip
 from tests.firmware_sim.conformance.variants import Parts, turn
@@ -216,6 +220,7 @@ def test_a_clause_that_fails_because_the_kit_was_held_up_is_judged_again(parts):
     run = Run()
     judge_all(wand_of(parts, "serial"), clause(judge), run)
     assert [(o.verdict, o.said, o.repeats) for o in run.outcomes] == [(Verdict.PASS, "in time", 1)]
+    assert run.outcomes[0].why == "this computer was held up for 400 ms"
 
 
 def test_a_clause_that_fails_in_time_is_judged_once(parts):
@@ -228,3 +233,107 @@ def test_a_clause_that_fails_in_time_is_judged_once(parts):
     run = Run()
     judge_all(wand_of(parts, "serial"), clause(judge), run)
     assert (calls, run.failed) == ([1], ["LEASE-14"])
+
+
+@pytest.mark.parametrize("line", ["serial", "rtu", "tcp"])
+@pytest.mark.parametrize(("fault", "values"), [("foreign_orders", {}), ("foreign_orders", {"period_s": 2.0})])
+@pytest.mark.parametrize("start_s", [1.5, 3.0, 5.0])
+def test_another_master_fails_no_clause_of_a_good_wand(parts, line, fault, values, start_s):
+    wand, run = wand_of(parts, line), Run()
+    parts.simulator.faults.inject(injection(fault, values, start_s=start_s))
+    with pytest.raises(SafetyRefusedError, match="another master orders this wand"):
+        judge_all(wand, every(), run)
+    assert run.failed == []
+
+
+@pytest.mark.parametrize(("fault", "start_s"), [("foreign_stop", 2.15), ("foreign_stop", 2.55), ("token_stolen", 3.1)])
+def test_a_master_that_comes_once_fails_no_clause_of_a_good_wand(parts, fault, start_s):
+    wand, run = wand_of(parts, "serial"), Run()
+    parts.simulator.faults.inject(injection(fault, start_s=start_s))
+    with suppress(SafetyRefusedError):
+        judge_all(wand, every(), run)
+    assert run.failed == []
+    assert parts.simulator.faults.fired(fault) == 1
+
+
+def test_a_clause_that_somebody_else_may_have_failed_is_judged_again(parts):
+    calls = []
+
+    def judge(wand):
+        calls.append(1)
+        if len(calls) == 1:
+            parts.firmware.receive(stop_of(0, 1))  # a stop without a token leaves only the epoch behind
+            raise FailedError("spoilt")
+        return "alone"
+
+    run = Run()
+    judge_all(wand_of(parts, "serial"), clause(judge), run)
+    (outcome,) = run.outcomes
+    assert (outcome.verdict, outcome.repeats, outcome.why) == (Verdict.PASS, 1, "somebody else may have ordered")
+    assert "nobody else was seen" in run.note
+
+
+@pytest.mark.parametrize("line", ["serial", "rtu", "tcp"])
+def test_a_line_too_slow_to_judge_a_wand_is_said_so_at_once(parts, line):
+    wand, run = wand_of(parts, line), Run()
+    wand.line.reply_s = 0.2
+    with pytest.raises(TooSlowError, match=r"line is too slow: a status takes 20\d ms .* need 50 ms or less"):
+        judge_all(wand, every(), run)
+    assert (run.outcomes, run.stopped) == ([], None)
+    assert parts.simulator.time_s < 10.0
+
+
+def test_a_line_that_becomes_too_slow_ends_the_run_and_fails_nothing(parts):
+    def judge(wand):
+        wand.line.reply_s = 0.2
+        wand.status()
+        raise FailedError("late")
+
+    wand, run = wand_of(parts, "rtu"), Run()
+    with pytest.raises(TooSlowError):
+        judge_all(wand, clause(judge) + every(), run)
+    assert run.failed == []
+    assert run.stopped is True
+    assert truth_stopped(parts)
+
+
+@pytest.mark.parametrize("line", ["serial", "rtu", "tcp"])
+def test_the_slowest_line_that_is_judged_fails_no_good_wand(parts, line):
+    wand, run = wand_of(parts, line), Run()
+    wand.line.reply_s = NEEDED_S - 0.008  # the bytes take the rest
+    judge_all(wand, every(), run)
+    assert run.failed == []
+
+
+def test_one_slow_reply_is_a_reason_to_judge_again(parts):
+    def judge(wand):
+        wand.line.reply_s, before_s = 0.2, wand.line.reply_s
+        if not parts.simulator.plant.motion:
+            parts.simulator.plant.motion = True
+            wand.status()
+        wand.line.reply_s = before_s
+        if wand.dialect.longest_s > 0.1:
+            raise FailedError("late")
+        return "in time"
+
+    run = Run()
+    judge_all(wand_of(parts, "serial"), clause(judge), run)
+    (outcome,) = run.outcomes
+    assert (outcome.verdict, outcome.repeats) == (Verdict.PASS, 1)
+    assert outcome.why.startswith("a reply took 20")
+
+
+def test_what_this_computer_was_held_up_is_not_the_lines_doing(parts):
+    wand = wand_of(parts, "serial")
+    receive = wand.line.receive
+
+    def held(until_s):
+        data = receive(until_s)
+        if data:
+            parts.simulator.advance(0.3)
+        return data
+
+    wand.line.receive = held
+    wand.status()
+    assert wand.dialect.longest_s < NEEDED_S
+    assert wand.dialect.held_s == pytest.approx(0.3, abs=0.03)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from firmware_sim.plant.hand import Habits, Hand
+
 
 def state(wand: Any) -> Any:
     return (
@@ -28,6 +30,32 @@ async def test_the_hand_and_the_room(served: Any):
         "ambient_degc": -3.5,
         "humidity_pct": 45.0,
     }
+
+
+async def test_a_random_hand_holds_the_wand_by_its_seed_until_it_is_taken_away(served: Any):
+    plant = served.wand.plant
+    assert (await served.ask("GET", "/hand/random")).json == {"holds": False, "how": None}
+    asked = {"zones": ["left_cheek"], "seed": 5, "lifts_per_min": 60, "lift_s": 0.3}
+    answer = await served.ask("POST", "/hand/random", asked)
+    assert (answer.json["holds"], answer.json["how"]["surface"], answer.json["how"]["seed"]) == (True, "dry", 5)
+    mirror = Hand(5, "left_cheek", Habits(lifts_per_min=60.0, lift_s=0.3), plant.individual.conductance)
+    mirror.lay(plant.time_s, "left_cheek")
+    seen = set()
+    for _ in range(100):
+        served.wand.simulator.advance(0.1)
+        assert plant.contact == mirror.at(plant.time_s - 0.01).contact
+        seen.add(plant.contact)
+    assert seen == {True, False}
+    clash = await served.ask("PATCH", "/hand", {"contact": True, "trigger": True})
+    assert (clash.status, clash.json["error"][:8], plant.trigger) == (409, "contact:", False)
+    assert (await served.ask("PATCH", "/hand", {"trigger": True})).status == 200
+    assert (await served.ask("DELETE", "/hand/random")).json == {"holds": False, "how": None}
+    served.wand.simulator.advance(5.0)
+    assert (plant.contact, plant.motion) == (False, False)
+    assert (await served.ask("PATCH", "/hand", {"contact": True})).json["contact"] is True
+    glide = await served.ask("POST", "/hand/random", {"zones": ["nose", "neck"], "glide": True})
+    served.wand.simulator.advance(0.1)
+    assert (glide.json["how"]["surface"], plant.motion, plant.zone, plant.gel) == ("gel", True, "nose", True)
 
 
 async def test_truth_is_the_truth_of_now(served: Any):
@@ -107,6 +135,12 @@ JSON = "application/json"
         ("PATCH", "/hand", {"contact": True, "zone": "moon"}, {}, 400, "left_cheek"),
         ("PATCH", "/hand", {"zone": ["nose"]}, {}, 400, "left_cheek"),
         ("PATCH", "/hand", {"conductance_w_m2k": -1}, {}, 400, "from 0 to 100000"),
+        ("POST", "/hand/random", {}, {}, 400, "zones is missing"),
+        ("POST", "/hand/random", {"zones": []}, {}, 400, "is no list of 1 to 9 of: forehead"),
+        ("POST", "/hand/random", {"zones": ["moon"]}, {}, 400, "'moon' is not one of"),
+        ("POST", "/hand/random", {"zones": ["nose", "nose"], "glide": True}, {}, 400, "names one twice"),
+        ("POST", "/hand/random", {"zones": ["nose", "neck"]}, {}, 400, "does not glide"),
+        ("POST", "/hand/random", {"zones": ["nose"], "lift_s": 0}, {}, 400, "from 0.01 to 600"),
         ("PATCH", "/room", {"ambient_degc": True}, {}, 400, "from -40 to 60"),
         ("PATCH", "/room", b'{"ambient_degc": NaN}', {}, 400, "NaN is no number"),
         ("PATCH", "/room", b'{"ambient_degc": 1e999}', {}, 400, "from -40 to 60"),

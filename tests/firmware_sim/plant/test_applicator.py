@@ -58,6 +58,18 @@ def test_a_cold_plate_heats_when_the_fan_is_stopped() -> None:
     assert plates == pytest.approx([12, 36, 71], abs=5.0)
 
 
+@pytest.mark.parametrize(("current", "held", "plate_degc"), [(3.0, True, 48), (4.0, True, 95), (4.0, False, 48)])
+def test_the_wand_as_it_is_rests_where_the_page_says_when_its_fan_is_stopped(
+    current: float, held: bool, plate_degc: float
+) -> None:
+    wand = Applicator(24.0, 24.0)
+    for _ in range(30_000):
+        driven = current if held else wand.deliverable(current)
+        wand.advance(0.1, driven, ambient_degc=24.0, plate_w=0.5, sink_w=0.0, fan_powered=False)
+    assert wand.plate_degc == pytest.approx(plate_degc, abs=1.0)
+    assert driven == pytest.approx(current if held else 3.0, abs=0.05)
+
+
 def test_a_hot_sink_heats_the_plate_with_the_drive_off() -> None:
     wand = Applicator(5.0, 50.0)
     for _ in range(3000):

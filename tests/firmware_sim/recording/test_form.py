@@ -44,6 +44,15 @@ def test_a_last_line_that_is_cut_off_is_left_out_and_named(length):
         (HEADER + BODY.replace('"to": "wand"', '"to": "cat"') + BODY, "line 2: this is no frame"),
         (HEADER + BODY.replace("05032a", "05032") + BODY, "line 2: this is no frame"),
         (HEADER + BODY.replace('"line": "serial"', '"line": "can"') + BODY, "line 2: this is no frame"),
+        (HEADER + BODY.replace('"t_s": 0.75', '"t_s": Infinity') + ASKED.text + "\n", "line 3: this is no frame"),
+        (HEADER + BODY.replace('"wand_s": 0.77', '"wand_s": NaN') + ASKED.text + "\n", "line 3: this is no frame"),
+        (HEADER + f"{HEARD.text}\n{ASKED.text}\n", "line 3: t_s is 0.5, before the 0.75 of line 2"),
+        (
+            HEADER + BODY.replace('"wand_s": 0.77', '"wand_s": 0.51'),
+            "line 3: wand_s is 0.51, before the 0.52 of line 2",
+        ),
+        (HEADER + BODY.replace('"t_s": 0.75', '"t_s": 1000000000.0'), r"line 3: t_s is 1e\+09, a reply 1e\+09 s after"),
+        (HEADER + BODY.replace('"t_s": 0.75', '"t_s": 1e9') + BODY, "line 3: t_s is"),
     ],
 )
 def test_what_is_no_recording_says_so(text, says):

@@ -114,4 +114,25 @@ def test_a_plot_is_drawn_where_matplotlib_is(tmp_path):
     path = tmp_path / "p.png"
     assert main(["scenario", "run", "h01-setpoint-too-low", "--plot", str(path)]) == 0
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert main(["scenario", "run", "h01-setpoint-too-low", "--plot", str(Path(tmp_path, "none", "p.png"))]) == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("none/p.png", "there is no directory"),
+        ("p.tif.unknown", "the ending says the format, one of: "),
+        ("", "the ending says"),
+        ("folder.png", "cannot be written"),
+    ],
+)
+def test_a_plot_that_cannot_be_is_refused_before_the_run(where, says, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.setattr("firmware_sim.scenarios.command.run", None)
+    assert main(["scenario", "run", "h01-setpoint-too-low", "--plot", str(Path(tmp_path, where))]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_file_without_end_is_refused(capsys):
+    assert main(["scenario", "check", "/dev/zero"]) == 2
+    assert capsys.readouterr().err == "/dev/zero: longer than 1 MiB; that is no scenario\n"
