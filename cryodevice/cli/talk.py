@@ -9,7 +9,8 @@ from typing import Any, cast
 from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.text import status_lines
 from cryodevice.console.local_socket import SOCKET_NAME, ask
-from cryodevice.errors import ExitCode
+from cryodevice.errors import ExitCode, QuantityError, SettingsError
+from cryodevice.safety.exposure import client_named
 from cryodevice.settings.treatment_file import load_treatment
 
 
@@ -29,10 +30,11 @@ def main(options: argparse.Namespace) -> ExitCode:
             }
             for step in treatment.steps
         ]
-        client = options.client or treatment.client
-        request |= {"ask": "start", "treatment": {"name": treatment.name, "client": client, "step": steps}}
+        request |= {"ask": "start", "treatment": {"name": treatment.name, "step": steps}}
     if options.command == "reset":
         request["service"] = options.service
+    if options.command == "treat" and options.client is not None:
+        request["client"] = _client(options.client)
     answer = ask(settings.state_dir / SOCKET_NAME, request)
     if options.json:
         print(json.dumps(answer, indent=2))
@@ -44,6 +46,13 @@ def main(options: argparse.Namespace) -> ExitCode:
     if answer.get("ok") is True:
         return ExitCode.FINE
     return ExitCode.REFUSED if options.command in {"treat", "reset"} else ExitCode.FAILED
+
+
+def _client(name: str) -> str:
+    try:
+        return client_named(name)
+    except QuantityError as error:
+        raise SettingsError(f"--{error.message}") from error
 
 
 def _who() -> str:

@@ -61,7 +61,7 @@ def happened(trip: Trip) -> str:
     if trip.action == "lockout":
         return f"The treatment was stopped {locked}: {trip.cause}." if locked else f"The wand was locked: {trip.cause}."
     if trip.action == "hold":
-        return f"Cooling was held, and the treatment went on: {trip.cause}."
+        return f"Cooling was held: {trip.cause}."
     return f"The treatment was ended: {trip.cause}."
 
 
@@ -69,7 +69,7 @@ def what_to_do(trip: Trip) -> str:
     """What a person does about it, to its end."""
     if trip.action == "lockout":
         return way_out({"cause": trip.cause, "hint": trip.hint, "clears": trip.clear.value})
-    return trip.hint if trip.action == "hold" else f"{trip.hint}; then start a new session"
+    return f"{trip.hint}; then start a new session" if trip.action == "stop" and trip.fact else trip.hint
 
 
 def judged_again(found: TripFile, replay: Replay | None, why_not: str) -> str:

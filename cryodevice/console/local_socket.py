@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryodevice.console.watching import watching
@@ -21,6 +21,7 @@ from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain
 from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import EventKind
+from cryodevice.safety.exposure import client_named
 from cryodevice.settings.treatment_file import treatment_from
 from cryodevice.treatment.core import Command, Reset, Start, Stop
 
@@ -182,6 +183,7 @@ class LocalSocket:
                 return await self._command(Reset(who, request.get("service") is True))
             case "start":
                 treatment = treatment_from(request.get("treatment"), "the request")
+                treatment = replace(treatment, client=client_named(request.get("client", treatment.client)))
                 return await self._command(Start(secrets.token_hex(8), treatment, who))
             case "watch":
                 return _refused(f"{MOST_WATCHERS} are watching already: end one of them")

@@ -26,7 +26,8 @@ from cryodevice.wire.blocks import Identity
 KIND, VERSION = "cryodevice trip", 1
 MOST_BYTES = 16 << 20
 """Longest file that is read, bytes; one of 40 s at 50 Hz has about 1.5 MiB."""
-_CONFIG = ("allow_simulated", "lease_ms", "monitor_only")
+_CONFIG = tuple(field.name for field in fields(Config) if field.name != "table")
+"""All of the configuration but the table, which is the program's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,7 @@ def _contents(recorded: Recorded) -> Iterator[dict[str, Any]]:
         "wand": plain(recorded.identity),
         "settings_sha256": recorded.settings_sha256,
         "limits": plain(recorded.limits),
-        "config": {name: getattr(recorded.config, name) for name in _CONFIG}
-        | {"limits": plain(recorded.config.limits)},
+        "config": {name: plain(getattr(recorded.config, name)) for name in _CONFIG},
         "places": places(),
     }
     for stretch in recorded.stretches:
@@ -213,8 +213,6 @@ def _recorded(head: Mapping[str, Any], body: list[bytes]) -> Recorded:
         except RecordError as error:
             raise RecordError(f"line {number} cannot be read: {error.message}") from error
     try:
-        config = dict(head["config"])
-        limits = built(Limits, config.pop("limits"))
         return Recorded(
             name=head["name"],
             trip=trip_in(head),
@@ -223,7 +221,7 @@ def _recorded(head: Mapping[str, Any], body: list[bytes]) -> Recorded:
             facts=built(Facts | None, head["facts"]),
             identity=built(Identity | None, head["wand"]),
             limits=built(Limits, head["limits"]),
-            config=Config(limits, **{name: config[name] for name in _CONFIG}),
+            config=built(Config, head["config"]),
             settings_sha256=head["settings_sha256"],
             stretches=tuple(Stretch(core, tuple(inputs)) for core, inputs in stretches),
             complete=head["complete"],
@@ -251,8 +249,3 @@ def told(trip: Trip) -> dict[str, Any]:
     """A trip for people's programs: what is not a finite number is null."""
     found = asdict(trip)
     return {name: finite(value) if isinstance(value, float) else value for name, value in found.items()}
-
-
-def unknown_facts(facts: Facts) -> list[str]:
-    """Names of the facts that were not known."""
-    return [field.name for field in fields(facts) if math.isnan(getattr(facts, field.name))]

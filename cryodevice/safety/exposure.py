@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from cryodevice.errors import QuantityError
 from cryodevice.frozen import maker
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.limits import Zone
@@ -15,6 +16,7 @@ from cryodevice.safety.replacing import replace
 
 ANONYMOUS = "anonymous"
 """The one client that treatments without a client share, so that their limits add up."""
+LONGEST_NAME = 64
 DAY_S = Seconds(86_400.0)
 CRASH_ALLOWANCE_S = Seconds(3.0)
 """Contact added after a crash: newest durable record is at most 2 s old, plus lease and cut (engineering default)."""
@@ -144,6 +146,18 @@ class Dose:
         if all(now_s - past.ended_at_s <= DAY_S for past in self.past):
             return self
         return replace(self, past=tuple(past for past in self.past if now_s - past.ended_at_s <= DAY_S))
+
+
+def client_named(name: object) -> str:
+    """The client of this name, who is one client however the name is spelt: case and spaces begin no new dose.
+
+    Raises:
+        QuantityError: It is no name of 1 to 64 characters that can be printed.
+    """
+    found = " ".join(name.casefold().split()) if isinstance(name, str) else ""
+    if not 1 <= len(found) <= LONGEST_NAME or not found.isprintable():
+        raise QuantityError(f"client is {name!r}: it must be a name or number of 1 to {LONGEST_NAME} characters")
+    return found
 
 
 Others = Mapping[str, tuple[Past, ...]]

@@ -7,9 +7,9 @@ own cut-outs too, for they go by the same two channels.
 import math
 from dataclasses import dataclass, field
 
+from cryodevice.frozen import maker
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.safety.readings import Reading
-from cryodevice.safety.replacing import replace
 
 JUMP_K = 1.0
 """A step between two samples that noise and a lost reply or two explain, K (engineering default)."""
@@ -62,7 +62,7 @@ class ChannelWatch:
         changed = self.changed_s if same else now_s
         away_k = value_degc - self.follower_degc
         if math.isnan(away_k):  # the first good value, or the first after one that was not, has nothing to follow
-            return ChannelWatch(value_degc, changed, value_degc, now_s)
+            return _channel(value_degc, changed, value_degc, now_s)
         bend_k = abs(value_degc - 2.0 * self.value_degc + self.before_degc)
         noise_k = self.noise_k
         if not math.isnan(bend_k):
@@ -70,7 +70,10 @@ class ChannelWatch:
         most_k = FASTEST_K_S * (now_s - self.followed_s)
         follower = self.follower_degc + min(max(away_k, -most_k), most_k)
         jump_k = max(0.0, abs(value_degc - follower) - JUMP_K)
-        return ChannelWatch(value_degc, changed, follower, now_s, jump_k, self.value_degc, noise_k)
+        return _channel(value_degc, changed, follower, now_s, jump_k, self.value_degc, noise_k)
+
+
+_channel = maker(ChannelWatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,9 @@ class PlateWatch:
         return max(channel.noise_k for channel in self.channels)
 
 
+_watch = maker(PlateWatch)
+
+
 def share_of(reading: Reading, drive_max_ma: float) -> float:
     """Drive current as a share of the largest, + cools; NaN when it is not known."""
     return reading.value(Channel.DRIVE_CURRENT) / drive_max_ma if drive_max_ma > 0.0 else math.nan
@@ -170,22 +176,19 @@ def followed(
     cold, warm = reading.plate_cold_degc, reading.plate_warm_degc
     idle = not driven and cold - setpoint_degc > IDLE_ABOVE_K
     idle_since = (now if watch.idle_since_s is None else watch.idle_since_s) if idle else None
-    watch = replace(watch, channels=channels, seen_s=now, idle_since_s=idle_since)
     over_k = reading.value(Channel.SINK) - cold
     hard = share >= HARD_SHARE + SHARE_PER_K * (max(over_k, 0.0))  # a sink nobody knows: not to be said
-    watch = _held(watch, cold, now, above=hard and cold - setpoint_degc > HELD_WITHIN_K)
+    unheld_since, unheld_from = watch.unheld_since_s, watch.unheld_from_degc
+    if not (hard and cold - setpoint_degc > HELD_WITHIN_K):
+        unheld_since, unheld_from = None, math.nan
+    elif unheld_since is None or cold <= unheld_from - FALL_K:
+        unheld_since, unheld_from = now, cold
+    hard_since, from_degc, lowest, risen_k = watch.hard_since_s, watch.from_degc, math.inf, 0.0
     if touching or not hard:
-        return replace(watch, hard_since_s=None, lowest_degc=math.inf, risen_k=0.0)
-    lowest = min(watch.lowest_degc, warm)
-    watch = replace(watch, lowest_degc=lowest, risen_k=warm - lowest)
-    if watch.hard_since_s is None or cold <= watch.from_degc - FALL_K:
-        return replace(watch, hard_since_s=now, from_degc=cold)
-    return watch
-
-
-def _held(watch: PlateWatch, cold_degc: float, now: Seconds, *, above: bool) -> PlateWatch:
-    if not above:
-        return replace(watch, unheld_since_s=None, unheld_from_degc=math.nan)
-    if watch.unheld_since_s is None or cold_degc <= watch.unheld_from_degc - FALL_K:
-        return replace(watch, unheld_since_s=now, unheld_from_degc=cold_degc)
-    return watch
+        hard_since = None
+    else:
+        lowest = min(watch.lowest_degc, warm)
+        risen_k = warm - lowest
+        if hard_since is None or cold <= from_degc - FALL_K:
+            hard_since, from_degc = now, cold
+    return _watch(channels, now, hard_since, from_degc, lowest, risen_k, unheld_since, unheld_from, idle_since)

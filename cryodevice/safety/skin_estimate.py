@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryodevice.bioheat import ZONES, Grid, Probe, exact_step, propagator
+from cryodevice.frozen import maker
 from cryodevice.quantities import Celsius, Seconds
 from cryodevice.safety.exposure import Past
 from cryodevice.safety.limits import Zone
@@ -95,6 +96,9 @@ class SkinEstimate:
         return zip(_ROW, self.surface.tolist(), self.fat.tolist(), strict=True)
 
 
+_estimate = maker(SkinEstimate)
+
+
 def begin(now_s: Seconds, start_degc: float = START_DEGC) -> SkinEstimate:
     """The estimate before any contact, every zone at ``start_degc``; ``rebased`` lowers it to what infra-red sees."""
     temps = np.tile(_profile(start_degc), (len(Zone), 1))
@@ -159,7 +163,7 @@ def advanced(
             seen[row] = probe.read(after[row], plate)
         temps, surface = after, seen
     at_s = Seconds(estimate.at_s + steps * STEP_S)
-    return SkinEstimate(temps, surface, at_s, _by_zone(_FAT, temps, 0.0))
+    return _estimate(temps, surface, at_s, _by_zone(_FAT, temps, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

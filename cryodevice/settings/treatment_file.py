@@ -4,10 +4,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cryodevice.errors import SettingsError
-from cryodevice.safety.exposure import ANONYMOUS
 from cryodevice.safety.limits import Zone
 from cryodevice.treatment.program import MOST_STEPS, Step, Treatment
 
@@ -28,17 +27,7 @@ class _Step(_Model):
 
 class _Treatment(_Model):
     name: str = Field(min_length=1, max_length=64)
-    client: str = Field(default=ANONYMOUS, min_length=1, max_length=64)
     step: list[_Step] = Field(min_length=1, max_length=MOST_STEPS)
-
-    @field_validator("client")
-    @classmethod
-    def _one_name(cls, client: str) -> str:
-        """A client is one client, however it is spelt: the dose must not begin anew by a capital or a space."""
-        name = " ".join(client.casefold().split())
-        if not name or not name.isprintable():
-            raise ValueError("must be a name or number that can be printed")
-        return name
 
 
 def treatment_from(data: object, source: str) -> Treatment:
@@ -53,7 +42,7 @@ def treatment_from(data: object, source: str) -> Treatment:
         problems = [f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}" for found in error.errors()]
         raise SettingsError(f"{source} is no treatment: " + "; ".join(problems), problems=problems) from error
     steps = tuple(Step(step.zone, step.plate_degc, step.hold_s, step.rewarm_s, step.glide) for step in model.step)
-    return Treatment(model.name, steps, model.client)
+    return Treatment(model.name, steps)
 
 
 def load_treatment(path: Path) -> Treatment:

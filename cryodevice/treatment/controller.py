@@ -172,28 +172,34 @@ def _advanced(core: Core, inputs: Inputs) -> Core:
     room = reading.value(Channel.AMBIENT) if reading is not None else math.nan
     plate_degc = _plate_at_worst(core, now)
     estimate = skin_estimate.advanced(core.estimate, now, plate_degc, room, touched)
-    core = replace(core, contact=contact, estimate=estimate)
+    watch, model, freeze, clock, step = core.plate, core.model, core.freeze, core.wand_clock, core.session.current
     if newest is not None and identity is not None:
         limit_ma, off_ma = identity.drive_max_ma, core.limits.off_current_ma
-        step = core.session.current
         setpoint_degc = step.plate_degc if step is not None and core.leased else math.nan
         watch = plate_watch.followed(
-            core.plate, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
+            watch, newest, limit_ma, off_ma, touching=contact.believed, setpoint_degc=setpoint_degc
         )
-        model = PlateModel() if state is SessionState.READY else core.model
+        model = PlateModel() if state is SessionState.READY else model
         model = plate_model.followed(model, newest, limit_ma, off_ma, precool=state is SessionState.PRECOOL)
-        freeze = freeze_watch.followed(core.freeze, newest)
-        clock = wand_clock.followed(core.wand_clock, newest)
-        core = replace(core, plate=watch, model=model, freeze=freeze, wand_clock=clock)
+        freeze = freeze_watch.followed(freeze, newest)
+        clock = wand_clock.followed(clock, newest)
     reached = core.reached_degc
-    step = core.session.current
     if step is None or core.session.state not in COOLING:
         reached = math.nan
     elif reading is not None and abs(reading.plate_cold_degc - step.plate_degc) <= READY_WITHIN_K:
         reached = step.plate_degc
-    fan_still_s = _fan_still_s(core, newest, dt)
-    dose = _dosed(core, dt, touched, plate_degc, now)
-    return replace(core, reached_degc=reached, fan_still_s=fan_still_s, dose=dose)
+    core = replace(
+        core,
+        contact=contact,
+        estimate=estimate,
+        plate=watch,
+        model=model,
+        freeze=freeze,
+        wand_clock=clock,
+        reached_degc=reached,
+        fan_still_s=_fan_still_s(core, newest, dt),
+    )
+    return replace(core, dose=_dosed(core, dt, touched, plate_degc, now))
 
 
 def _fan_still_s(core: Core, newest: Reading | None, dt: Seconds) -> float:

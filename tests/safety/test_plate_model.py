@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryodevice.quantities import Seconds
@@ -101,6 +101,16 @@ def test_a_wand_of_another_resistance_is_learnt_while_it_begins(ratio):
     later = seen(5.0, true=lambda _s: 2.0, shown=lambda _s: 5.0, ratio=ratio, model=begun, began_s=12.0)
     assert later.residual_k > RESIDUAL_K
     assert later.ratio == begun.ratio, "learnt once a session"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-5.0, 30.0), st.floats(0.0, 10.0), st.floats(-5.0, 30.0), st.booleans())
+def test_sensors_that_show_warmer_never_leave_less(shown, warmer, true, precool):
+    less, more = (
+        seen(1.0, true=lambda _s: true, shown=lambda _s, degc=degc: degc, precool=precool)
+        for degc in (shown, shown + warmer)
+    )
+    assert less.residual_k <= more.residual_k + 1e-9
 
 
 def test_a_resistance_no_wand_has_is_not_believed():

@@ -19,7 +19,19 @@ def refused(done, code: int, *says: str) -> None:
 def test_help_names_every_command_and_the_exit_codes():
     done = cryodevice("--help")
     assert done.returncode == 0
-    for word in ("demo", "run", "check", "status", "stop", "treat", "reset", "interlocks", "records", "exit status"):
+    for word in (
+        "demo",
+        "run",
+        "check",
+        "status",
+        "stop",
+        "treat",
+        "reset",
+        "interlocks",
+        "explain",
+        "records",
+        "exit status",
+    ):
         assert word in done.stdout
     refused(cryodevice(), 2, "COMMAND")
     refused(cryodevice("dance"), 2, "invalid choice")
@@ -105,7 +117,8 @@ def test_a_session_from_the_command_line(tmp_path):
         refused(cryodevice("treat", tmp_path / "none.toml", *config), 2, "none.toml")
         refused(cryodevice("reset", *config), 3, "nothing is locked")
         testbed.wand.hand(trigger=True, motion=True)
-        done = cryodevice("treat", treatment, *config)
+        refused(cryodevice("treat", treatment, "--client", " ", *config), 2, "--client is ' '")
+        done = cryodevice("treat", treatment, "--client", "Anna  B", *config)
         assert done.returncode == 0, done
         testbed.daemon.until_state("precool", "lifted")
         refused(cryodevice("treat", treatment, *config), 3, "a session is")
@@ -125,4 +138,5 @@ def test_a_session_from_the_command_line(tmp_path):
         testbed.daemon.until(lambda status: not status["link"]["up"], 5, "the wand gone")
         done = cryodevice("stop", *config)
         assert (done.returncode, "has not shown that it is off" in done.stdout) == (1, True), done
+    assert testbed.daemon.ledger().others.keys() == {"anna b"}
     assert cryodevice("records", "quarantine", *config).returncode == 0

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from cryodevice.errors import QuantityError
 from cryodevice.quantities import Seconds
-from cryodevice.safety.exposure import DAY_S, Dose, Past, ZoneExposure, turned_to
+from cryodevice.safety.exposure import DAY_S, Dose, Past, ZoneExposure, client_named, turned_to
 from cryodevice.safety.facts import Facts
 from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.judge import judge
@@ -137,6 +138,14 @@ def test_a_client_who_has_had_the_day_is_refused_and_another_is_not():
     assert bench.core.dose.day_contact_s == 1400.0
     assert bench.core.dose.earlier_sessions == 1
     assert bench.core.others.keys() == {"ben"}
+
+
+def test_one_client_is_one_however_the_name_is_spelt():
+    assert client_named("Anna  B.") == client_named(" anna b. ") == "anna b."
+    assert client_named("17") == "17"
+    for wrong in ("", "  ", "a\x00b", "x" * 65, 17, None):
+        with pytest.raises(QuantityError, match="client is"):
+            client_named(wrong)
 
 
 def test_books_of_yesterday_are_closed():
