@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -16,7 +16,8 @@ from cryodevice.device import Wand
 from cryodevice.device.serial_wand import SerialWand
 from cryodevice.errors import ExitCode, StoreError
 from cryodevice.quantities import Seconds, wire_day
-from cryodevice.records import FlightRecorder, SqliteExposureStore
+from cryodevice.records import FlightRecorder, SqliteAlarmLog, SqliteExposureStore
+from cryodevice.runtime.alarm_desk import AlarmDesk
 from cryodevice.runtime.bus import Bus, Subscription
 from cryodevice.runtime.clock import Clock, SystemClock
 from cryodevice.runtime.connection import Connection
@@ -28,6 +29,7 @@ from cryodevice.runtime.pulse import ANSWER_LIMIT_S, Pings
 from cryodevice.runtime.service_manager import LOOK_EVERY_S, Notifier, ServiceManager, of_this_process
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.supervisor import Service, supervise
+from cryodevice.runtime.surroundings import watch_surroundings
 from cryodevice.runtime.wall_trust import synchronised
 from cryodevice.safety.events import EventKind
 from cryodevice.settings import TCP_PORTS, Settings
@@ -48,10 +50,12 @@ _WARNINGS = frozenset(
         EventKind.RESET_REFUSED,
         EventKind.ORDER_REFUSED,
         EventKind.LOOP_STALLED,
+        EventKind.ALARM_RAISED,
     }
 )
 
 STORE_NAME = "exposure.db"
+ALARM_LOG_NAME = "alarms.db"
 TRIPS_NAME = "trips"
 CLOCK_LOOK_S = 5.0
 """How often a wall clock that nobody keeps is looked at again, s (engineering default)."""
@@ -65,6 +69,7 @@ class Daemon:
         settings: As loaded.
         loop: The control loop.
         store: Durable exposure.
+        alarm_log: Durable alarms.
         recorder: The flight recorder.
         broker: The embedded broker, if one was started.
         publisher: Telemetry, if it is on.
@@ -76,6 +81,7 @@ class Daemon:
     settings: Settings
     loop: ControlLoop
     store: SqliteExposureStore
+    alarm_log: SqliteAlarmLog
     recorder: FlightRecorder
     broker: RunningBroker | None = None
     publisher: Publisher | None = None
@@ -94,7 +100,9 @@ def picture_of(daemon: Daemon) -> Plain | None:
     latest = daemon.loop.latest
     if latest is None:
         return None
-    return {**status(latest), "mqtt": asdict(daemon.publisher.health) if daemon.publisher is not None else None}
+    now_s = daemon.loop.clock.monotonic()
+    latest = replace(latest, alarms=daemon.loop.alarms.view(now_s))  # a command is seen at once, and without a tick
+    return {**status(latest, now_s), "mqtt": asdict(daemon.publisher.health) if daemon.publisher is not None else None}
 
 
 def wand_url(settings: Settings) -> str:
@@ -143,6 +151,8 @@ async def assemble(settings: Settings) -> Daemon:
     failpoint("start.after_ledger")
     if store.upgraded_from is not None:
         _log.warning("records brought to the present schema", copy=str(store.upgraded_from))
+    alarm_log = SqliteAlarmLog(state_dir / ALARM_LOG_NAME)
+    desk = AlarmDesk(alarm_log, await asyncio.to_thread(alarm_log.load))
     snapshots: Bus[Snapshot] = Bus()
     events: Bus[NumberedEvent] = Bus()
     config = Config(
@@ -163,14 +173,16 @@ async def assemble(settings: Settings) -> Daemon:
         snapshots=snapshots,
         events=events,
         epoch=secrets.token_hex(4),
+        alarms=desk,
         recorder=recorder,
     )
-    daemon = Daemon(settings, loop, store, recorder)
+    daemon = Daemon(settings, loop, store, alarm_log, recorder)
     try:
         await _telemetry(daemon)
     except BaseException:
         recorder.close()
         store.close()
+        alarm_log.close()
         raise
     if not ledger.known:
         _log.error("exposure unknown: the wand stays locked", why=ledger.why_unknown)
@@ -225,11 +237,14 @@ async def serve(daemon: Daemon) -> ExitCode:
     watch = LoopWatch(on_stall=stalled, on_recovered=recovered)
     loop.on_tick = watch.beat
     happened = loop.events.subscribe(1000)  # before the loop runs: its first events tell what a restart found
-    turns = {name: daemon.pings.of(name) for name in ("clock watch", "event log", "local socket")}
+    turns = {name: daemon.pings.of(name) for name in ("clock watch", "event log", "local socket", "surroundings")}
     local = LocalSocket(
         daemon.socket_path, loop.command, lambda: picture_of(daemon), loop.events, turns["local socket"]
     )
     services: dict[str, Service] = {
+        "surroundings": lambda: watch_surroundings(
+            loop.alarms, loop.clock, daemon.settings.state_dir, lambda: _unreached(daemon), turns["surroundings"]
+        ),
         "clock watch": lambda: _watch_clock(daemon, turns["clock watch"]),
         "event log": lambda: _log_events(happened, turns["event log"]),
         "local socket": local.serve,
@@ -280,10 +295,17 @@ async def _watch_clock(daemon: Daemon, on_turn: Callable[[], None]) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
+def _unreached(daemon: Daemon) -> str:
+    """Why telemetry does not reach its broker; empty while it does, or is off."""
+    if daemon.publisher is None or (health := daemon.publisher.health).connected:
+        return ""
+    return f"{health.broker}: {health.last_error or 'no answer yet'}"
+
+
 async def put_away(daemon: Daemon) -> None:
     """Close what is written to and end the embedded broker, also of a daemon that never ran; harmless again."""
-    await asyncio.to_thread(daemon.store.close)
-    await asyncio.to_thread(daemon.recorder.close)
+    for kept in (daemon.store, daemon.alarm_log, daemon.recorder):
+        await asyncio.to_thread(kept.close)
     if daemon.broker is not None:
         await daemon.broker.stop()
 

@@ -47,6 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     treat.add_argument("--client", metavar="NAME", help="whose dose it is; all without a name share one")
     reset = add("reset", "reset a lockout on a running daemon once its cause is gone", config=True, as_json=True)
     reset.add_argument("--service", action="store_true", help="as a service person, for lockouts only service clears")
+    acknowledge = add("acknowledge", "say that the alarms of a running daemon were seen", config=True, as_json=True)
+    acknowledge.add_argument(
+        "alarm", metavar="ALARM", nargs="?", help="one alarm or cause, as status names it (default: all)"
+    )
+    add("pause-audio", "pause the sound of what sounds now, for 120 s", config=True, as_json=True)
+    alarms = add("alarms", "print the alarm table, or what has become of alarms", config=True, as_json=True)
+    alarms.add_argument("--log", type=int, metavar="N", help="the newest N lines of the alarm log instead")
+    alarms.add_argument("--markdown", action="store_true", help="the table as the page docs/alarms.md")
     records = commands.add_parser("records", help="the exposure store", description="the exposure store")
     actions = records.add_subparsers(dest="action", required=True, metavar="ACTION")
     aside = actions.add_parser("quarantine", help="set a damaged exposure store aside (service; daemon stopped)")
@@ -72,6 +80,9 @@ _MODULES = {
     "stop": "talk",
     "treat": "talk",
     "reset": "talk",
+    "acknowledge": "talk",
+    "pause-audio": "talk",
+    "alarms": "alarms",
     "explain": "explain",
     "interlocks": "interlocks",
     "records": "records",

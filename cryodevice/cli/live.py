@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group
@@ -12,6 +13,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from cryodevice.cli.alarm_text import alarm_lines
+from cryodevice.cli.annunciator import style_of
 from cryodevice.cli.text import mqtt_line, status_lines, summary
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.snapshot import NumberedEvent
@@ -20,7 +23,16 @@ from cryodevice.safety.events import EventKind
 REDRAW_HZ = 5.0
 EVENTS_SHOWN = 8
 WAITING = ("waiting for the wand",)
-_QUIET = frozenset({EventKind.INTERLOCK_CLEARED})
+QUIET = frozenset(
+    {
+        EventKind.INTERLOCK_CLEARED,
+        EventKind.ALARM_RAISED,
+        EventKind.ALARM_CONDITION_ENDED,
+        EventKind.ALARM_OVER,
+        EventKind.AUDIO_RESUMED,
+    }
+)
+"""Events that a picture shows otherwise: what stands is in its frame."""
 
 Picture = Callable[[], Mapping[str, Any] | None]
 
@@ -34,8 +46,9 @@ async def live_view(header: str, picture: Picture, events: Bus[NumberedEvent]) -
             while True:
                 shown.extend(_said(happened.drain()))
                 status = picture()
-                lines = status_lines(status) if status is not None else WAITING
-                live.update(drawn("cryodevice demo - SIMULATED wand", header, lines, shown), refresh=True)
+                lines = status_lines(status, alarms=False) if status is not None else WAITING
+                alarms = alarm_lines(status) if status is not None else ()
+                live.update(drawn("cryodevice demo - SIMULATED wand", header, lines, shown, alarms), refresh=True)
                 await asyncio.sleep(1.0 / REDRAW_HZ)
     finally:
         happened.close()
@@ -68,17 +81,30 @@ def _print_events(numbered: list[NumberedEvent]) -> None:
 
 
 def _said(numbered: list[NumberedEvent]) -> list[str]:
-    return [f"{item.event.kind}: {item.event.message}" for item in numbered if item.event.kind not in _QUIET]
+    return [f"{item.event.kind}: {item.event.message}" for item in numbered if item.event.kind not in QUIET]
 
 
-def drawn(title: str, footer: str, lines: Iterable[str], events: Iterable[str]) -> Group:
-    """The picture: the status in one frame, what has happened in another."""
+def drawn(
+    title: str,
+    footer: str,
+    lines: Iterable[str],
+    events: Iterable[str],
+    alarms: Sequence[tuple[str, str]] = (),
+) -> Group:
+    """The picture: the alarms on top if there are any, the status in one frame, what has happened in another."""
     body = Text("\n".join(lines), overflow="fold")
     news = Text("\n".join(events), overflow="fold", style="dim")
-    return Group(
+    frames = [
         Panel(body, title=title, subtitle=footer, border_style="cyan"),
         Panel(news, title="events", border_style="dim"),
-    )
+    ]
+    if alarms:
+        at_s = time.monotonic()
+        told = Text("\n", overflow="fold").join(Text(words, style=style_of(level, at_s)) for level, words in alarms)
+        frames.insert(
+            0, Panel(told, title="alarms", border_style=style_of(alarms[0][0], at_s).removesuffix(" reverse"))
+        )
+    return Group(*frames)
 
 
 def on_a_terminal() -> bool:

@@ -1,4 +1,4 @@
-"""``cryodevice status | stop | treat | reset``: talk to a running daemon over its local socket."""
+"""``status | stop | treat | reset | acknowledge | pause-audio``: talk to a running daemon over its local socket."""
 
 import argparse
 import getpass
@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+from cryodevice.cli.alarm_text import NOT_MONITORING
 from cryodevice.cli.configuration import settings_for
 from cryodevice.cli.text import status_lines
 from cryodevice.console.local_socket import SOCKET_NAME, ask
-from cryodevice.errors import ExitCode, QuantityError, SettingsError
+from cryodevice.errors import ExitCode, QuantityError, SettingsError, StoreError
 from cryodevice.safety.exposure import client_named
 from cryodevice.settings.treatment_file import load_treatment
+
+_ANSWERED = frozenset({"treat", "reset", "acknowledge", "pause-audio"})
+"""Commands that may be refused."""
 
 
 def main(options: argparse.Namespace) -> ExitCode:
@@ -35,13 +39,20 @@ def main(options: argparse.Namespace) -> ExitCode:
         request["service"] = options.service
     if options.command == "treat" and options.client is not None:
         request["client"] = _client(options.client)
-    answer = ask(settings.state_dir / SOCKET_NAME, request)
+    if options.command == "acknowledge":
+        request["alarm"] = options.alarm or ""
+    try:
+        answer = ask(settings.state_dir / SOCKET_NAME, request)
+    except StoreError as error:
+        if options.command == "status":
+            raise StoreError(f"{NOT_MONITORING}: {error.message}", **error.evidence) from error
+        raise
     if options.json:
         print(json.dumps(answer, indent=2))
     elif options.command == "status" and isinstance(answer.get("status"), dict):
         print("\n".join(status_lines(cast("dict[str, Any]", answer["status"]))))
     else:
-        refused = options.command in {"treat", "reset"} and answer.get("ok") is not True
+        refused = options.command in _ANSWERED and answer.get("ok") is not True
         print(f"{'refused: ' if refused else ''}{answer.get('message', '')}")
     if answer.get("ok") is True:
         return ExitCode.FINE

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cryodevice.cli.alarm_text import alarm_lines, in_short
 from cryodevice.wire.codes import Trip
 
 _AHEAD_SHOWN = 3
@@ -26,11 +27,11 @@ def mqtt_line(mqtt: Mapping[str, Any]) -> str:
     return f"NOT connected to {mqtt['broker']}: {mqtt['last_error'] or 'no answer yet'}"
 
 
-def status_lines(status: Mapping[str, Any]) -> list[str]:
-    """Lines of a status as ``runtime.picture.status`` makes it."""
+def status_lines(status: Mapping[str, Any], *, alarms: bool = True) -> list[str]:
+    """Lines of a status as ``runtime.picture.status`` makes it, with or without its alarms."""
     wand, session, readings = status["wand"], status["session"], status["readings"]
     link = "up" if status["link"]["up"] else f"down: {status['link']['why']}"
-    lines = []
+    lines = [words for _, words in alarm_lines(status)] if alarms else []
     if wand is not None:
         simulated = "  SIMULATED" if wand["simulated"] else ""
         lines.append(f"wand      {wand['serial_number']}, firmware {wand['firmware']}{simulated}")
@@ -115,6 +116,8 @@ def summary(status: Mapping[str, Any]) -> str:
     if not status["permit"]:
         reasons = ", ".join(reason["interlock"] for reason in status["reasons"])
         said += f"  withheld: {reasons or 'no session'}"
+    if alarm := in_short(status):
+        said += f"  {alarm}"
     return f"SIMULATED  {said}" if wand is not None and wand["simulated"] else said
 
 

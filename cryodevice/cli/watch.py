@@ -1,6 +1,7 @@
 """``cryodevice watch``: follows a running daemon, through its restarts, until Ctrl-C. Commands nothing.
 
-On a terminal it is the picture of the demo; in a pipe one line a change; with ``--json`` one object a second.
+On a terminal it is the picture of the demo, with the alarms on top and the bell as their sound; in a pipe one line a
+change; with ``--json`` one object a second. A daemon that does not answer is itself an alarm.
 """
 
 import argparse
@@ -9,17 +10,22 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cryodevice.cli.alarm_text import NOT_MONITORING, alarm_lines, unwatched
+from cryodevice.cli.annunciator import Bell, heard, priority_unwatched
 from cryodevice.cli.configuration import settings_for
-from cryodevice.cli.live import EVENTS_SHOWN, REDRAW_HZ, WAITING, drawn, on_a_terminal
+from cryodevice.cli.live import EVENTS_SHOWN, QUIET, REDRAW_HZ, WAITING, drawn, on_a_terminal
 from cryodevice.cli.text import mqtt_line, status_lines, summary
 from cryodevice.console.local_socket import SOCKET_NAME, nobody
 from cryodevice.errors import ExitCode, StoreError
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 RETRY_S = 1.0
 SILENT_S = 3.0
@@ -121,6 +127,7 @@ async def _as_json(path: Path) -> None:
             "at": _iso(time.time()),
             "connected": seen.connected,
             "why": seen.why,
+            "monitoring": seen.connected and seen.status is not None and seen.status["monitoring"]["ok"],
             "status": seen.status,
             "events": list(seen.events),
             "events_missed": seen.missed,
@@ -134,7 +141,7 @@ async def _as_lines(path: Path) -> None:
     telemetry = ""
     async for seen in followed(path, 1.0 / REDRAW_HZ):
         if seen.why and seen.why != before.why:
-            _print(seen.why)
+            _print(f"{NOT_MONITORING}: {seen.why}")
         if seen.status is not None and before.status is None:
             _print(summary(seen.status))
         if seen.missed:
@@ -153,18 +160,46 @@ async def _as_picture(path: Path, device: str) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     shown: deque[str] = deque(maxlen=EVENTS_SHOWN)
+    bell, console = Bell(), Console()
     async with aclosing(followed(path, 1.0 / REDRAW_HZ)) as daemon:
         seen = await anext(daemon)
-        with Live(console=Console(), auto_refresh=False) as live:
-            while True:
-                shown.extend(
-                    f"{_iso(event['wall_s'])[11:19]}  {event['kind']}: {event['message']}" for event in seen.events
-                )
-                lines = status_lines(seen.status) if seen.status is not None else WAITING
-                wand = seen.status["wand"] if seen.status is not None else None
-                title = f"cryodevice watch - {device}{' - SIMULATED wand' if wand and wand['simulated'] else ''}"
-                live.update(drawn(title, str(path), lines if seen.connected else (seen.why,), shown), refresh=True)
-                seen = await anext(daemon)
+        last = seen.status
+        coming = asyncio.ensure_future(anext(daemon))
+        try:
+            with Live(console=console, auto_refresh=False) as live:
+                while True:
+                    live.update(_picture(seen, (device, path), shown, _alarms(seen, last)), refresh=True)
+                    if bell.rings(*heard(seen.status, last, connected=seen.connected), time.monotonic()):
+                        console.bell()
+                    # The picture goes on flashing and sounding also while no daemon says anything.
+                    if not (await asyncio.wait({coming}, timeout=1.0 / REDRAW_HZ))[0]:
+                        continue
+                    seen = coming.result()
+                    last = seen.status or last
+                    shown.extend(_happened(event) for event in seen.events if event["kind"] not in QUIET)
+                    coming = asyncio.ensure_future(anext(daemon))
+        finally:
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                await coming
+
+
+def _alarms(seen: Seen, last: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if not seen.connected:
+        return [unwatched(priority_unwatched(last), seen.why)]
+    return alarm_lines(seen.status) if seen.status is not None else []
+
+
+def _picture(seen: Seen, where: tuple[str, Path], events: Iterable[str], alarms: Sequence[tuple[str, str]]) -> "Group":
+    device, path = where
+    lines = status_lines(seen.status, alarms=False) if seen.status is not None else WAITING
+    wand = seen.status["wand"] if seen.status is not None else None
+    title = f"cryodevice watch - {device}{' - SIMULATED wand' if wand and wand['simulated'] else ''}"
+    return drawn(title, str(path), lines if seen.connected else (seen.why,), events, alarms)
+
+
+def _happened(event: Mapping[str, Any]) -> str:
+    return f"{_iso(event['wall_s'])[11:19]}  {event['kind']}: {event['message']}"
 
 
 def _print(text: str, wall_s: float | None = None) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryodevice.console.watching import watching
 from cryodevice.errors import CryodeviceError, StoreError
+from cryodevice.runtime.alarm_desk import Acknowledge, AlarmCommand, PauseAudio
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.failpoints import failpoint
 from cryodevice.runtime.picture import Plain
@@ -39,6 +40,7 @@ FAREWELL_S = 0.3
 """Longest time that what is on its way to a client holds up the end of its connection, or of the daemon."""
 MOST_WATCHERS = 8
 """Watchers leave room for those who want to stop something (engineering default)."""
+ASKS = "status, watch, stop, start, reset, acknowledge or pause-audio"
 _RESULTS = {
     EventKind.SESSION_STARTED: True,
     EventKind.SESSION_REFUSED: False,
@@ -46,11 +48,16 @@ _RESULTS = {
     EventKind.RESET_REFUSED: False,
     EventKind.STOP_CONFIRMED: True,
     EventKind.STOP_UNCONFIRMED: False,
+    EventKind.ALARM_ACKNOWLEDGED: True,
+    EventKind.AUDIO_PAUSED: True,
+    EventKind.ALARM_REFUSED: False,
 }
 _ANSWERED_BY = {
     Start: (EventKind.SESSION_STARTED, EventKind.SESSION_REFUSED),
     Reset: (EventKind.LOCKOUT_CLEARED, EventKind.RESET_REFUSED),
     Stop: (EventKind.STOP_CONFIRMED, EventKind.STOP_UNCONFIRMED),
+    Acknowledge: (EventKind.ALARM_ACKNOWLEDGED, EventKind.ALARM_REFUSED),
+    PauseAudio: (EventKind.AUDIO_PAUSED, EventKind.ALARM_REFUSED),
 }
 
 
@@ -67,7 +74,7 @@ class LocalSocket:
     """
 
     path: Path
-    command: Callable[[Command], None]
+    command: Callable[[Command | AlarmCommand], None]
     picture: Callable[[], Plain | None]
     events: Bus[NumberedEvent]
     on_turn: Callable[[], None] = lambda: None
@@ -172,25 +179,19 @@ class LocalSocket:
             return _refused(error.message)
 
     async def _do(self, request: Plain) -> Plain:
-        who = _who(request)
+        command = _command_of(request)
+        if command is not None:
+            return await self._command(command)
         match request.get("ask"):
             case "status":
                 picture = self.picture()
                 return {"ok": True, "status": picture} if picture is not None else _refused("not ready yet")
-            case "stop":
-                return await self._command(Stop(who))
-            case "reset":
-                return await self._command(Reset(who, request.get("service") is True))
-            case "start":
-                treatment = treatment_from(request.get("treatment"), "the request")
-                treatment = replace(treatment, client=client_named(request.get("client", treatment.client)))
-                return await self._command(Start(secrets.token_hex(8), treatment, who))
             case "watch":
                 return _refused(f"{MOST_WATCHERS} are watching already: end one of them")
             case other:
-                return _refused(f"ask is {other!r}; it may be status, watch, stop, start or reset")
+                return _refused(f"ask is {other!r}; it may be {ASKS}")
 
-    async def _command(self, command: Command) -> Plain:
+    async def _command(self, command: Command | AlarmCommand) -> Plain:
         kinds = _ANSWERED_BY[type(command)]
         answers = self.events.subscribe(256)
         try:
@@ -215,6 +216,30 @@ def _request(line: bytes) -> Plain:
     except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}
+
+
+def _command_of(request: Plain) -> Command | AlarmCommand | None:
+    """What the loop is asked to do; None when the request is no command.
+
+    Raises:
+        CryodeviceError: The treatment to start is none.
+    """
+    who = _who(request)
+    match request.get("ask"):
+        case "stop":
+            return Stop(who)
+        case "reset":
+            return Reset(who, request.get("service") is True)
+        case "start":
+            treatment = treatment_from(request.get("treatment"), "the request")
+            treatment = replace(treatment, client=client_named(request.get("client", treatment.client)))
+            return Start(secrets.token_hex(8), treatment, who)
+        case "acknowledge":
+            return Acknowledge(who, str(request.get("alarm") or ""))
+        case "pause-audio":
+            return PauseAudio(who)
+        case _:
+            return None
 
 
 async def _say(writer: asyncio.StreamWriter, answer: Plain) -> None:

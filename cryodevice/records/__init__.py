@@ -1,7 +1,8 @@
-"""What is kept: exposure ledger and flight recorder now; sessions and audit stand beside them. Never on the loop."""
+"""What is kept: exposure ledger, alarm log and flight recorder; sessions and audit stand beside. Never on the loop."""
 
+from cryodevice.records.alarm_log import SqliteAlarmLog
 from cryodevice.records.exposure_store import SqliteExposureStore
 from cryodevice.records.ledger_file import quarantine
 from cryodevice.records.recorder import FlightRecorder
 
-__all__ = ["FlightRecorder", "SqliteExposureStore", "quarantine"]
+__all__ = ["FlightRecorder", "SqliteAlarmLog", "SqliteExposureStore", "quarantine"]

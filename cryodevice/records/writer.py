@@ -38,11 +38,18 @@ class GroupWriter:
     Args:
         path: The file, which exists.
         connect: Opens it; called in the writer's thread, again after every failure.
+        failpoint: Told before and after each commit.
     """
 
-    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[Path], sqlite3.Connection],
+        failpoint: Callable[[str], None] = failpoint,
+    ) -> None:
         self._path = path
         self._connect = connect
+        self._failpoint = failpoint
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._pending: dict[Hashable, Write] = {}
@@ -103,9 +110,9 @@ class GroupWriter:
             connection.execute("BEGIN IMMEDIATE")
             for write in batch.values():
                 write.apply(connection)
-            failpoint("ledger.before_commit")
+            self._failpoint("ledger.before_commit")
             connection.execute("COMMIT")
-            failpoint("ledger.after_commit")
+            self._failpoint("ledger.after_commit")
             self._still_ours()
         except Exception as error:  # noqa: BLE001 - the thread outlives any failure; it withholds the lease meanwhile
             self._disconnect()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from cryodevice.quantities import U16
+from cryodevice.runtime.alarm_desk import Acknowledge, AlarmCommand, AlarmDesk, PauseAudio
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import Clock
 from cryodevice.runtime.connection import Connection
@@ -19,6 +20,7 @@ from cryodevice.runtime.session_record import record_of, touched_outside
 from cryodevice.runtime.snapshot import NumberedEvent, Snapshot
 from cryodevice.runtime.view import snapshot_of
 from cryodevice.safety import skin_estimate
+from cryodevice.safety.alarm_table import Condition
 from cryodevice.safety.events import Event, EventKind
 from cryodevice.safety.exposure import Past
 from cryodevice.safety.phases import TREATING
@@ -59,6 +61,7 @@ class ControlLoop:
         snapshots: One message each tick.
         events: Every event, numbered.
         epoch: Names this run of the daemon in event numbers.
+        alarms: What becomes an alarm, and what becomes of it.
         on_tick: Called at the end of each tick, for liveness; must not block.
         ending: On the way out: the wand is being made safe, or has been.
         today_day: Today as days since 2000-01-01; None while nobody keeps the wall clock.
@@ -75,6 +78,7 @@ class ControlLoop:
     snapshots: Bus[Snapshot]
     events: Bus[NumberedEvent]
     epoch: str
+    alarms: AlarmDesk = field(default_factory=AlarmDesk)
     on_tick: Callable[[], None] = lambda: None
     ticks: int = 0
     misses: int = 0
@@ -90,6 +94,7 @@ class ControlLoop:
     _order: Order | None = None
     _answered: Order | None = None
     _commands: list[Command] = field(default_factory=list)
+    _noted: list[Event] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _overruns: deque[float] = field(default_factory=deque)
     _seq: int = 0
@@ -101,9 +106,14 @@ class ControlLoop:
         everyone = chain(ledger.dose.past, *ledger.others.values())  # who comes next is not known: the coldest counts
         estimate = skin_estimate.resumed(everyone, now)
         self._core = initial(self.config, now, estimate, ledger.dose, ledger.lockout, others=ledger.others)
+        if self.config.monitor_only:
+            self.alarms.set(Condition.RATE_TOO_LOW, "the control rate of the settings is too low to cool", now)
 
-    def command(self, command: Command) -> None:
+    def command(self, command: Command | AlarmCommand) -> None:
         """Hand in what a person asked; it is decided on at once, not at the next tick."""
+        if isinstance(command, Acknowledge | PauseAudio):
+            self._tell(self.alarms.heeded(command, self.clock.monotonic(), self.clock.wall()))
+            return
         self._commands.append(command)
         self._wake.set()
 
@@ -114,7 +124,9 @@ class ControlLoop:
 
     def note(self, kind: EventKind, message: str, **evidence: object) -> None:
         """Publish an event that is not the controller's."""
-        self._tell((Event(kind, self.clock.monotonic(), message, evidence),))
+        event = Event(kind, self.clock.monotonic(), message, evidence)
+        self._noted.append(event)
+        self._tell((event,))
 
     def age(self, known: Iterable[tuple[Past, Past]]) -> None:
         """Take over what has become known of the age of earlier sessions: each pair is one as loaded, and as known."""
@@ -142,6 +154,7 @@ class ControlLoop:
                 why="daemon restart",
                 zone=self.ledger.interrupted.zone.value,
             )
+            self.alarms.happened(Condition.INTERRUPTED, "look at the skin that was treated")
         try:
             await self._tick_for_ever()
         except Exception as error:
@@ -237,6 +250,8 @@ class ControlLoop:
         if self.recorder is not None:
             self.recorder.follow(before, inputs, decision.core)
         self._tell(decision.events)
+        noted, self._noted = self._noted, []
+        self._tell(self.alarms.followed(decision.core, (*noted, *decision.events), self.clock.wall()))
         return decision
 
     def _keep(self, decision: Decision) -> None:
@@ -261,6 +276,7 @@ class ControlLoop:
             ticks=self.ticks,
             misses=self.misses,
             overruns=len(self._overruns),
+            alarms=self.alarms.view(decision.core.now_s),
             trip=self.recorder.latest if self.recorder is not None else None,
             trips_failing=self.recorder.failure if self.recorder is not None else "",
         )

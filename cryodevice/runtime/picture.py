@@ -6,14 +6,19 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from cryodevice.quantities import Channel
+from cryodevice.runtime.alarm_desk import AlarmView, way_out
 from cryodevice.runtime.snapshot import Snapshot
+from cryodevice.safety.alarm_table import Priority
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone
+from cryodevice.safety.phases import TREATING
 from cryodevice.safety.readings import Fresh, Invalid, Sample, Stale, aged
 from cryodevice.safety.verdict import Finding, Lockout
 from cryodevice.treatment.news import evidence_of
 
 Plain = dict[str, object]
+TICKS_WITHIN_S = 1.0
+"""A loop whose newest tick is older watches nothing, s (engineering default: five ticks of the slowest rate)."""
 
 
 def number(value: float | None, digits: int = 3) -> float | None:
@@ -52,6 +57,42 @@ def lockout(latched: Lockout | None) -> Plain | None:
     return {"cause": latched.cause, **evidence_of(latched)} if latched is not None else None
 
 
+def alarms(view: AlarmView, now_s: float) -> Plain:
+    """The alarms that stand, the most urgent first, and what is to be heard of them."""
+    return {
+        "sounding": view.sounding.name.lower() if view.sounding is not None else None,
+        "pause_left_s": number(view.pause_left_s, 1),
+        "standing": [
+            {
+                "alarm": one.alarm.id,
+                "cause": one.cause,
+                "priority": one.priority.name.lower(),
+                "occurrence": one.number,
+                "says": one.alarm.says,
+                "hint": one.says,
+                "present": one.present,
+                "latched": one.latched,
+                "acknowledged": one.acknowledged,
+                "sounding": one.sounding(now_s),
+                "age_s": number(now_s - one.began_s, 1),
+                "clears": way_out(one),
+            }
+            for one in view.standing
+        ],
+    }
+
+
+def monitoring(snapshot: Snapshot, age_s: float) -> Plain:
+    """Whether somebody guards the wand; ``age_s`` since the last tick, for a loop that stands still."""
+    blind, treating = snapshot.alarms.blind_by, snapshot.session.state in TREATING
+    priority = blind.priority if blind is not None else None
+    stalled, why = not age_s <= TICKS_WITHIN_S, snapshot.alarms.blind
+    if stalled:
+        priority, why = Priority.HIGH if treating else Priority.MEDIUM, f"no tick of the control loop for {age_s:.1f} s"
+    told = priority.name.lower() if priority is not None else None
+    return {"ok": not why, "why": why, "priority": told, "stalled": stalled}
+
+
 def utc(wall_s: float) -> str:
     """A wall clock's second as ISO 8601 in UTC."""
     return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -79,11 +120,14 @@ def exposure(zones: Mapping[Zone, ZoneExposure]) -> Plain:
     }
 
 
-def status(snapshot: Snapshot) -> Plain:
-    """Everything ``cryodevice status`` shows."""
+def status(snapshot: Snapshot, now_s: float | None = None) -> Plain:
+    """Everything ``cryodevice status`` shows at ``now_s``, by default the time of the snapshot."""
     session, identity = snapshot.session, snapshot.identity
     reading = snapshot.reading
+    age_s = 0.0 if now_s is None else now_s - snapshot.at_s
     return {
+        "monitoring": monitoring(snapshot, age_s),
+        "alarms": alarms(snapshot.alarms, snapshot.at_s if now_s is None else now_s),
         "link": {"up": snapshot.link_up, "why": snapshot.link_why},
         "wand": None
         if identity is None

@@ -1,6 +1,6 @@
-"""What the loop needs from above, as protocols: durable exposure, trips. Records implements them, ``app`` injects them.
+"""What the loop needs from above, as protocols: durable exposure, a log of alarms, trips.
 
-Nothing here may block: a call hands work over and returns.
+Records implements them, ``app`` injects them. Nothing here may block: a call hands work over and returns.
 """
 
 from collections.abc import Mapping
@@ -100,6 +100,52 @@ class ExposureStore(Protocol):
 
     def close(self) -> None:
         """Write what is queued, then close. Blocking, bounded to a few seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEntry:
+    """One line of the alarm log: what became of an occurrence, and who did it, empty for nobody.
+
+    ``what`` is a ``safety.alarms.Change``, ``alarm`` a row of the alarm table, ``cause`` what raised it.
+    """
+
+    wall_s: float
+    what: str
+    number: int
+    alarm: str
+    cause: str
+    priority: str
+    latched: bool
+    says: str
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmHistory:
+    """What the alarm log held when it was opened.
+
+    Args:
+        open: The raising of each occurrence that latched and that nobody had acknowledged.
+        count: Number of the newest occurrence.
+        lost: Why nobody knows; empty when it could be read.
+    """
+
+    open: tuple[AlarmEntry, ...] = ()
+    count: int = 0
+    lost: str = ""
+
+
+class AlarmLog(Protocol):
+    """Where alarms are written. ``append`` returns at once and drops nothing."""
+
+    def append(self, entry: AlarmEntry) -> None:
+        """Queue one line."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """Why lines are not reaching the disk, empty while they are."""
         ...
 
 

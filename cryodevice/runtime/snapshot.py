@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.alarm_desk import QUIET, AlarmView
 from cryodevice.runtime.ports import TripNote
 from cryodevice.safety.events import Event
 from cryodevice.safety.exposure import ZoneExposure
@@ -52,6 +53,7 @@ class Snapshot:
         tick_late_ms: How late this tick ran.
         ticks, misses, overruns: Counted since start.
         claimed: Our session token is in force; until then the wand is only watched.
+        alarms: The alarms that stand.
         trip: The newest trip on record; None when there is none.
         trips_failing: Why trips are not being recorded; empty while they are.
         look_ahead: Gives the seconds of contact until each limit, nearest first (an estimate); reckoned when asked, so
@@ -77,6 +79,7 @@ class Snapshot:
     misses: int
     overruns: int
     claimed: bool = True
+    alarms: AlarmView = QUIET
     trip: TripNote | None = None
     trips_failing: str = ""
     look_ahead: Callable[[], Mapping[str, float]] = dict

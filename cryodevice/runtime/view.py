@@ -5,6 +5,7 @@ from functools import partial
 
 from cryodevice.frozen import maker
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.alarm_desk import AlarmView
 from cryodevice.runtime.ports import TripNote
 from cryodevice.runtime.snapshot import SessionView, Snapshot
 from cryodevice.safety.phases import TREATING, SessionState
@@ -44,6 +45,7 @@ def snapshot_of(
     ticks: int,
     misses: int,
     overruns: int,
+    alarms: AlarmView,
     trip: TripNote | None = None,
     trips_failing: str = "",
 ) -> Snapshot:
@@ -72,6 +74,7 @@ def snapshot_of(
         misses=misses,
         overruns=overruns,
         claimed=core.link.claimed,
+        alarms=alarms,
         trip=trip,
         trips_failing=trips_failing,
         look_ahead=partial(outlook.seconds_left, core),

@@ -37,6 +37,13 @@ class EventKind(StrEnum):
     STOP_UNCONFIRMED = "stop_unconfirmed"
     ORDER_REFUSED = "order_refused"
     LOOP_STALLED = "loop_stalled"
+    ALARM_RAISED = "alarm_raised"
+    ALARM_CONDITION_ENDED = "alarm_condition_ended"
+    ALARM_OVER = "alarm_over"
+    ALARM_ACKNOWLEDGED = "alarm_acknowledged"
+    AUDIO_PAUSED = "audio_paused"
+    AUDIO_RESUMED = "audio_resumed"
+    ALARM_REFUSED = "alarm_refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from cryodevice.telemetry import parts
 from cryodevice.telemetry import payloads as p
 from cryodevice.telemetry.values import number, plain, rounded, text, utc
 
-_FINDINGS_SHOWN = 12
-"""Findings in one ``state``: 12 of some 350 bytes keep it well under 8 KiB; the strongest come first."""
+_FINDINGS_SHOWN, _ALARMS_SHOWN = 12, 8
+"""Findings and alarms in one ``state``; fewer where they would not fit. The strongest come first."""
 
 
 class Composer:
@@ -57,9 +57,14 @@ class Composer:
         """What the device does and why it may not do more."""
         strongest = sorted(snapshot.findings, key=lambda finding: -finding.action)
         shown = strongest[:_FINDINGS_SHOWN]
-        session = snapshot.session
-        return p.StatePayload(
+        session, alarms = snapshot.session, snapshot.alarms
+        payload = p.StatePayload(
             **self._head(p.StatePayload, snapshot),
+            monitoring=p.MonitoringItem(ok=not alarms.blind, why=text(alarms.blind, 200)),
+            sounding=alarms.sounding.name.lower() if alarms.sounding is not None else None,
+            audio_paused=alarms.pause_left_s > 0.0,
+            alarms=[parts.alarm(one, snapshot.at_s) for one in alarms.standing[:_ALARMS_SHOWN]],
+            alarms_omitted=max(0, len(alarms.standing) - _ALARMS_SHOWN),
             link=p.LinkItem(up=snapshot.link_up, why=text(snapshot.link_why)),
             session=p.SessionItem(
                 id=session.session_id,
@@ -78,6 +83,7 @@ class Composer:
             last_trip=parts.last_trip(snapshot.trip),
             wand=parts.wand(snapshot.reading),
         )
+        return _fitting(payload)
 
     def info(self, snapshot: Snapshot) -> p.InfoPayload:
         """Identity, versions, limits in force."""
@@ -143,6 +149,25 @@ class Composer:
             "time": utc(snapshot.wall_s),
             "simulated": self._simulated,
         }
+
+
+def _fitting(payload: p.StatePayload) -> p.StatePayload:
+    """A state with as many findings and alarms as fit; it must never be too long to be told."""
+    while payload.findings or payload.alarms:
+        try:
+            p.encode(payload)
+        except p.PayloadTooLargeError:
+            findings, alarms = (items[: len(items) * 2 // 3] for items in (payload.findings, payload.alarms))
+            changes = {
+                "findings": findings,
+                "findings_omitted": payload.findings_omitted + len(payload.findings) - len(findings),
+                "alarms": alarms,
+                "alarms_omitted": payload.alarms_omitted + len(payload.alarms) - len(alarms),
+            }
+            payload = payload.model_copy(update=changes)
+        else:
+            break
+    return payload
 
 
 def withheld_by(snapshot: Snapshot) -> list[str]:

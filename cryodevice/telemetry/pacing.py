@@ -113,6 +113,8 @@ def state_key(snapshot: Snapshot) -> object:
         tuple(withheld_by(snapshot)),
         tuple((finding.id, finding.action) for finding in snapshot.findings),
         snapshot.lockout,
+        (snapshot.alarms.sounding, snapshot.alarms.blind, snapshot.alarms.pause_left_s > 0.0),
+        tuple((one.number, one.present, one.acknowledged) for one in snapshot.alarms.standing),
         (wand.state, wand.trip_code, wand.flags, wand.faults, wand.last_refusal, wand.boot_id) if wand else None,
     )
 

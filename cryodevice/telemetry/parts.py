@@ -3,8 +3,10 @@
 import datetime as dt
 
 from cryodevice.quantities import Channel
+from cryodevice.runtime.alarm_desk import way_out
 from cryodevice.runtime.ports import TripNote
 from cryodevice.runtime.snapshot import Snapshot
+from cryodevice.safety.alarms import Occurrence
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.readings import Fresh, Invalid, Missing, Reading, Sample, Stale, aged
 from cryodevice.safety.verdict import Finding, Lockout
@@ -79,6 +81,22 @@ def finding(found: Finding, now_s: float) -> p.FindingItem:
         active_s=rounded(max(0.0, now_s - found.since_s)),
         hint=text(found.hint, 200),
         clear=found.clear,
+    )
+
+
+def alarm(one: Occurrence, now_s: float) -> p.AlarmItem:
+    """An alarm that stands."""
+    return p.AlarmItem(
+        id=one.alarm.id,
+        cause=one.cause,
+        priority=one.priority.name.lower(),
+        occurrence=one.number,
+        says=text(one.alarm.says, 100),
+        present=one.present,
+        latched=one.latched,
+        acknowledged=one.acknowledged,
+        sounding=one.sounding(now_s),
+        clears=text(way_out(one), 120),
     )
 
 

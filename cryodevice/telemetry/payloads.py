@@ -164,8 +164,39 @@ class WandItem(_Part):
     boot_id: int
 
 
+class AlarmItem(_Part):
+    """An alarm that stands. ``present`` is its condition, ``sounding`` what is to be heard of it now."""
+
+    id: str
+    cause: str
+    priority: str
+    occurrence: int
+    says: str
+    present: bool
+    latched: bool
+    acknowledged: bool
+    sounding: bool
+    clears: str
+
+
+class MonitoringItem(_Part):
+    """Whether somebody guards the wand; read it together with ``status``, which is ``offline`` when nobody is there."""
+
+    ok: bool
+    why: str
+
+
 class StatePayload(Payload):
-    """``state``: what the device does and why it may not do more. ``withheld_by`` is empty when ``permit`` is true."""
+    """``state``: what the device does and why it may not do more. ``withheld_by`` is empty when ``permit`` is true.
+
+    ``alarms`` are the most urgent; ``sounding`` is the priority to be heard, null for silence.
+    """
+
+    monitoring: MonitoringItem
+    sounding: str | None
+    audio_paused: bool
+    alarms: list[AlarmItem]
+    alarms_omitted: int
 
     link: LinkItem
     session: SessionItem

@@ -274,8 +274,10 @@ def _latched(core: Core, journal: Journal) -> Core:
 
 
 def _rebased(before: Core, core: Core, now: Seconds) -> Core:
-    """Lower the estimate to the infra-red baseline when a plate is about to be cooled for a zone."""
-    if core.session.state is not SessionState.PRECOOL or before.session.state is SessionState.PRECOOL:
+    """Lower the estimate to the infra-red baseline when a plate is about to be cooled for a zone, held or not."""
+    old, new = before.session, core.session
+    cold_again = new.state is SessionState.PRECOOL and old.state is not SessionState.PRECOOL
+    if not cold_again and (new.step == old.step or new.state not in _AT_WORK):
         return core
     baseline = evidence.infra_red_degc(core, now)
     if not math.isfinite(baseline):  # none fitted, or lost

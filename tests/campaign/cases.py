@@ -101,7 +101,9 @@ def _hand(rng: random.Random, seed: int, seconds: float, glides: bool) -> Hand:
 def _steps(rng: random.Random, family: Family) -> tuple[Step, ...]:
     """One step or two; a whole treatment has four to seven, all glided or all held, each on a zone of its own."""
     if not family.long:
-        return tuple(_step(rng, rng.choice(ZONES)) for _ in range(rng.choice((1, 1, 2))))
+        count = rng.choice((1, 1, 2))
+        zones = rng.sample(ZONES, count) if family.calm else rng.choices(ZONES, k=count)
+        return tuple(_step(rng, zone) for zone in zones)
     glide = rng.random() < 0.5
     return tuple(_step(rng, zone, glide) for zone in rng.sample(ZONES, rng.randint(4, 7)))
 

@@ -125,8 +125,8 @@ def page(kept: list[dict[str, Any]]) -> str:
         f"| coldest true skin | {min(one.lowest_true_degc for one in people):.2f} degC |",
         f"| coldest estimate | {min(one.lowest_estimate_degc for one in people):.2f} degC |",
         "",
-        "A touch is believed with the first sample that shows it, and the whole tick before is then charged: until that reading, at most 70 ms, the estimate knows nothing of",
-        "it. Skin of a touch so young is far above every limit. Zones the wand does not work on are not compared: people who come from the cold start below the 33 degC that an",
+        "A touch is believed with the first sample that shows it, and the whole tick before is then charged: until that reading, 80 ms at most, the estimate knows nothing of",
+        "it. Zones the wand does not work on are not compared: people who come from the cold start below the 33 degC that an",
         "untouched zone is taken at, and the baseline of infra-red (28 degC and up, or nothing starts) sets the estimate of the zone when its precool begins.",
     ]
     if failed:

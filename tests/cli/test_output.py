@@ -127,6 +127,8 @@ def test_one_line_of_a_status_without_a_wand_has_its_dashes():
         "trip_code": None,
         "lockout": None,
         "claimed": False,
+        "monitoring": {"ok": True, "why": "", "priority": None, "stalled": False},
+        "alarms": {"sounding": None, "pause_left_s": 0.0, "standing": []},
     }
     line = summary(status)
     assert line.startswith("idle       plate      - degC  skin estimate     - degC  drive     - mA  lease   - ms")

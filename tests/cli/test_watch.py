@@ -18,6 +18,8 @@ from cryodevice.errors import StoreError
 from tests.system.processes import CRYODEVICE, ENVIRONMENT, ROOT, Daemon, bed, cryodevice, until, write_settings
 from tests.system.unprivileged import IS_ROOT, open_place, unprivileged
 
+KEYS = ("at", "connected", "why", "monitoring", "status", "events", "events_missed")
+
 
 class Watcher:
     """One ``cryodevice watch`` and what it has printed so far."""
@@ -82,18 +84,24 @@ def test_it_follows_a_daemon_in_every_form_through_a_restart_until_ctrl_c(tmp_pa
             testbed.wand.hand(estop=True)
             plain.until("lockout: ")
             picture.until("LOCKED")
+            plain.until("alarm_raised: MEDIUM alarm ")
+            picture.until("ALARM     MEDIUM e-stop pressed")
+            until(lambda: "\a" in picture.text, 5, "the bell", lambda: picture.text[-500:])
+            assert "\a" not in plain.text + as_json.text
             assert all(line[:4].isdecimal() and line[19] == "Z" for line in plain.lines()), plain.text
             testbed.daemon.send(signal.SIGTERM)
             testbed.daemon.wait(10)
-            for seen in (plain, picture):
-                seen.until("the daemon has ended; waiting for it")
+            picture.until("NOT MONITORING: the daemon has ended; waiting for it")
+            plain.until("NOT MONITORING: the daemon has ended; waiting for it")
             until(lambda: '"connected": false' in as_json.text, 10, "no daemon", lambda: as_json.text[-500:])
             ended_at = len(plain.text)
             testbed.restart_daemon().until(lambda status: status["claimed"], 20, "claimed")
             until(lambda: "permit no" in plain.text[ended_at:], 10, "the daemon is back", lambda: plain.text)
             told = [json.loads(line) for line in as_json.lines()[:-1]]
-            assert {tuple(line) for line in told} == {("at", "connected", "why", "status", "events", "events_missed")}
+            assert {tuple(line) for line in told} == {KEYS}
             assert told[0]["status"]["wand"]["simulated"] is True
+            assert all(line["connected"] or not line["monitoring"] for line in told)
+            assert any(line["monitoring"] for line in told)
             kinds = [event["kind"] for line in told for event in line["events"]]
             assert "lockout" in kinds
             assert "daemon_stopping" in kinds, "the last words are heard as well"

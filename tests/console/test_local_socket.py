@@ -9,6 +9,7 @@ import pytest
 from cryodevice.console.local_socket import MAX_LINE, MOST_CLIENTS, LocalSocket, ask
 from cryodevice.errors import StoreError
 from cryodevice.quantities import Seconds
+from cryodevice.runtime.alarm_desk import Acknowledge, PauseAudio
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.snapshot import NumberedEvent
 from cryodevice.safety.events import Event, EventKind
@@ -37,6 +38,10 @@ class Loop:
                 kind, evidence = self.stopped, {}
             case Reset():
                 kind, evidence = EventKind.RESET_REFUSED, {}
+            case Acknowledge():
+                kind, evidence = EventKind.ALARM_ACKNOWLEDGED, {}
+            case PauseAudio():
+                kind, evidence = EventKind.ALARM_REFUSED, {}
         self.events.publish(NumberedEvent("e", 1, 0.0, Event(kind, Seconds(0.0), "said", evidence)))
 
 
@@ -71,6 +76,12 @@ async def test_commands_reach_the_loop_and_are_answered_by_their_event(served):
     answer = await asyncio.to_thread(ask, path, {"ask": "reset", "service": True})
     assert (answer["ok"], answer["message"]) == (False, "said")
     assert loop.commands[-1] == Reset("local", True)
+    answer = await asyncio.to_thread(ask, path, {"ask": "acknowledge", "who": "anna", "alarm": "fan_stopped"})
+    assert (answer["ok"], loop.commands[-1]) == (True, Acknowledge("anna", "fan_stopped"))
+    await asyncio.to_thread(ask, path, {"ask": "acknowledge", "alarm": None})
+    assert loop.commands[-1] == Acknowledge("local")
+    answer = await asyncio.to_thread(ask, path, {"ask": "pause-audio", "who": "anna"})
+    assert (answer["ok"], answer["message"], loop.commands[-1]) == (False, "said", PauseAudio("anna"))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +91,7 @@ async def test_commands_reach_the_loop_and_are_answered_by_their_event(served):
         (b"[1]\n", "one JSON object a line"),
         (b"\xff\xfe\n", "one JSON object a line"),
         (b"[" * 20_000 + b"\n", "one JSON object a line"),
-        (b'{"ask": "dance"}\n', "it may be status, watch, stop, start or reset"),
+        (b'{"ask": "dance"}\n', "it may be status, watch, stop, start, reset, acknowledge or pause-audio"),
         (b'{"ask": "status"}\n', "not ready yet"),
         (b'{"ask": "start"}\n', "is no treatment"),
         (b'{"ask": "start", "treatment": {"name": "t", "step": [{"zone": "lips"}]}}\n', "zone"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cryodevice.cli import alarms
+from cryodevice.safety.alarm_table import ALARMS
 from cryodevice.safety.interlocks import TABLE, Dwell, Interlock
 from cryodevice.safety.limits import ENVELOPE, Bound, Zone, limits
 from cryodevice.safety.phases import ALWAYS, COOLING, DRIVE_OFF, TREATING, SessionState
@@ -223,3 +225,18 @@ def test_documents_the_code_names_are_there():
             named |= set(re.findall(r"docs/[\w./-]+\.md", path.read_text(encoding="utf-8")))
     assert named, "the code names no document"
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_page_of_alarms_is_the_table_in_force():
+    assert (DOCS / "alarms.md").read_text(encoding="utf-8") == alarms.markdown(), (
+        "run: cryodevice alarms --markdown > docs/alarms.md"
+    )
+
+
+def test_the_clinical_note_names_the_alarms_of_each_row():
+    rows = {row[0]: row for row in marked_table("alarms", DOCS / "clinical-note.md")}
+    for alarm in ALARMS:
+        for reference in re.findall(r"\bA\d\d\b", alarm.reference):
+            assert alarm.id in backticked(rows[reference][4]), f"{reference} of the note does not name {alarm.id}"
+    named = {name for row in rows.values() for name in backticked(row[4])}
+    assert named <= {alarm.id for alarm in ALARMS}

@@ -11,6 +11,7 @@ import pytest
 
 from cryodevice.errors import LinkTimeoutError
 from cryodevice.quantities import Seconds
+from cryodevice.safety.events import EventKind
 from tests.runtime.virtual import LINES, VirtualDaemon, virtual
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,8 @@ def test_a_session_runs_on_every_line_at_its_own_speed(line):
             await daemon.cooling("s", 2.0)
             assert daemon.sim.truth()["drive_a"] > 0.0
             assert daemon.loop.misses == 0
+            alarms = [n.event.message for n in daemon.happened.drain() if n.event.kind is EventKind.ALARM_RAISED]
+            assert alarms == [], "a treatment in which nothing is wrong is a quiet one"
             daemon.loop.stop_running("test")
             assert await running is True
             daemon.store.close()

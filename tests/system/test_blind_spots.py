@@ -258,6 +258,21 @@ def test_the_next_zone_is_not_held_for_the_cold_of_the_one_before():
     rig.until_state(S.COMPLETE, 20.0)
 
 
+def test_a_zone_that_is_held_before_its_precool_begins_is_known_as_cold_as_it_is():
+    """Its step begins and is paused in one tick; a plate still cold from the step before may then touch it."""
+    two = Treatment("t", (Step(CHEEK, 10.0, 5.0, 3.0), Step(Zone.RIGHT_CHEEK, 10.0, 5.0, 5.0)))
+    rig = Rig(treatment=two)
+    rig.sim.plant.disturbances.skin_ir_offset_k = -3.0
+    rig.to_applying()
+    rig.until_state(S.REWARMING, 10.0)
+    rig.sim.plant.contact, rig.sim.plant.trigger = False, False
+    rig.sim.plant.zone = Zone.RIGHT_CHEEK.value
+    rig.until(lambda: rig.core.session.step == 1, 60.0)
+    assert rig.core.session.state is S.PAUSED
+    seen = rig.core.reading.status.skin_ir_degc
+    assert rig.core.estimate.skin_degc(Zone.RIGHT_CHEEK) <= seen - 1.0 + 1e-6
+
+
 # -- what a person is told ---------------------------------------------------------------------------------------------
 
 

@@ -25,9 +25,9 @@ def test_a_cold_plate_touched_outside_of_a_session_is_dose_but_no_session():
     rig.sim.plant.contact = True
     rig.run(5.0)
     rig.sim.plant.contact = False
-    for offset_k in range(-13, 1):
-        rig.sim.plant.disturbances.plate_a_offset_k = rig.sim.plant.disturbances.plate_b_offset_k = float(offset_k)
-        rig.run(0.25)  # as fast as a plate may warm, or it is taken for a broken sensor
+    for tenths in range(-140, 1, 2):
+        rig.sim.plant.disturbances.plate_a_offset_k = rig.sim.plant.disturbances.plate_b_offset_k = tenths / 10.0
+        rig.run(0.05)  # as fast as a plate may warm and as smoothly, or it is taken for a broken sensor
     rig.run(12.0)
     touched = rig.core.dose.day_contact_s
     assert touched >= 5.0

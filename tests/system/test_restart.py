@@ -115,6 +115,8 @@ def test_after_kill_9_no_cooling_resumes_and_the_session_is_ended_with_its_reaso
     assert (seen["ended"]["message"], seen["ended"]["why"]) == ("daemon restart", "daemon restart")
     assert seen["ended"]["session_id"] == seen["session_id"]
     assert seen["status"]["lockout"]["cause"] == "wand_tripped", "the wand let go by itself: a person must look"
+    alarms = {alarm["cause"]: alarm["priority"] for alarm in seen["status"]["alarms"]["standing"]}
+    assert alarms["interrupted"] == "high", "and somebody must hear that it died in a session"
     assert seen["reset"].returncode == 0, seen["reset"]
     assert seen["code"] == 0
 

@@ -101,7 +101,12 @@ def traced(directory: Path, seed: int, each_second: Callable[[int, Any], None], 
         skin = core.estimate.temps.tolist()
         trace.append((core.dose, skin, core.link.order_sequence, core.session.ended_why, core.lockout))
         trace.append(tuple(daemon.line.opened))
-        trace.append(tuple((n.seq, n.event.kind, n.event.at_s, n.event.message) for n in daemon.happened.drain()))
+        happened = [n.event for n in daemon.happened.drain()]
+        trace.append(tuple((e.kind, e.at_s, e.message) for e in happened if "alarm" not in e.evidence))
+        alarms = [
+            e for e in happened if e.evidence.get("alarm") not in (None, "clock_stepped")
+        ]  # that one is due to tell
+        trace.append(tuple((e.kind, e.at_s, e.evidence["cause"], e.evidence["priority"]) for e in alarms))
         truth = daemon.sim.truth()
         trace.append((truth["order_epoch"], truth["deadline_s"], truth["drive_off_at_s"], truth["contact_s"]))
         daemon.store.close()

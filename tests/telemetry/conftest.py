@@ -13,9 +13,12 @@ from types import MappingProxyType
 import pytest
 
 from cryodevice.quantities import Celsius, Milliseconds, Seconds
+from cryodevice.runtime.alarm_desk import AlarmView
 from cryodevice.runtime.bus import Bus
 from cryodevice.runtime.clock import SystemClock
 from cryodevice.runtime.snapshot import NumberedEvent, SessionView, Snapshot
+from cryodevice.safety import alarms
+from cryodevice.safety.alarms import Cause
 from cryodevice.safety.events import Event, EventKind
 from cryodevice.safety.exposure import ZoneExposure
 from cryodevice.safety.limits import Zone, limits
@@ -124,6 +127,13 @@ def _event(seq: int, epoch: str = "run", **evidence: object) -> NumberedEvent:
     return NumberedEvent(epoch, seq, 1_764_000_000.0 + seq, event)
 
 
+def _alarms(*causes: str, says: str = "lift the wand") -> AlarmView:
+    named = {cause: Cause(Seconds(90.0), says) for cause in causes}
+    memory, _ = alarms.followed(alarms.Alarms(), named, Seconds(95.0), treating=True)
+    blind = next((one for one in memory.standing if one.alarm.blind), None)
+    return AlarmView(memory.standing, alarms.loudest(memory, 95.0), alarms.pause_left_s(memory, 95.0), blind)
+
+
 @dataclass
 class Samples:
     """Makers of what the loop would publish."""
@@ -131,6 +141,7 @@ class Samples:
     snapshot: Callable[..., Snapshot] = _snapshot
     finding: Callable[..., Finding] = _finding
     event: Callable[..., NumberedEvent] = _event
+    alarms: Callable[..., AlarmView] = _alarms
     session: SessionView = SESSION
     lockout: Lockout = field(
         default_factory=lambda: Lockout("plate_under_floor", Clear.SERVICE, 3.9, 4.0, math.inf, "degC", "see docs")

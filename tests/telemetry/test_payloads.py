@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from cryodevice.quantities import Channel, Seconds
 from cryodevice.runtime.ports import TripNote
 from cryodevice.safety.exposure import NOTHING, ZoneExposure
+from cryodevice.safety.interlocks import TABLE
 from cryodevice.safety.limits import Zone
 from cryodevice.safety.readings import read
 from cryodevice.safety.verdict import Action
 from cryodevice.telemetry.compose import Composer
+from cryodevice.telemetry.pacing import state_key
 from cryodevice.telemetry.payloads import (
     MAX_BYTES,
     Payload,
@@ -104,7 +106,13 @@ def every(composer: Composer, samples: Any, snapshot: Any) -> dict[Topic, Payloa
 def test_every_payload_is_of_its_schema_and_says_which(composer: Composer, samples: Any) -> None:
     schemas = payload_schemas()
     assert schemas.keys() == {topic.value for topic in Topic}
-    rich = replace(samples.snapshot(), findings=(samples.finding(),), lockout=samples.lockout, permit=False)
+    rich = replace(
+        samples.snapshot(),
+        findings=(samples.finding(),),
+        lockout=samples.lockout,
+        permit=False,
+        alarms=samples.alarms("skin_stop", "trigger"),
+    )
     bare = replace(samples.snapshot(), reading=None, identity=None, exposure=MappingProxyType({}))
     for snapshot in (samples.snapshot(), rich, bare):
         for topic, payload in every(composer, samples, snapshot).items():
@@ -267,12 +275,61 @@ def test_the_worst_tick_stays_under_8_kib(composer: Composer, samples: Any) -> N
         link_why="w" * 5000,
         session=replace(samples.session, ended_why="e" * 5000),
         permit=False,
+        alarms=replace(samples.alarms(*(row.id for row in TABLE), says="s" * 500)),
     )
     for topic, payload in every(composer, samples, snapshot).items():
         assert len(encode(payload)) <= MAX_BYTES, topic
     told = tree(composer.state(snapshot))
-    assert told["findings_omitted"] == 48
+    assert len(told["findings"]) >= 5
+    assert len(told["alarms"]) >= 5
+    assert told["findings_omitted"] == 60 - len(told["findings"])
+    assert told["alarms_omitted"] == len(TABLE) - len(told["alarms"])
+    assert {item["priority"] for item in told["alarms"]} == {"high"}
     assert {item["action"] for item in told["findings"]} == {"lockout"}
+
+
+def test_the_state_says_which_alarms_stand_and_whether_anybody_guards_the_wand(
+    composer: Composer, samples: Any
+) -> None:
+    told = tree(composer.state(replace(samples.snapshot(), alarms=samples.alarms("trigger", "link_lost", "skin_stop"))))
+    assert told["monitoring"] == {"ok": False, "why": "the wand does not answer: lift the wand"}
+    assert (told["sounding"], told["audio_paused"], told["alarms_omitted"]) == ("high", False, 0)
+    assert [(item["cause"], item["priority"]) for item in told["alarms"]] == [
+        ("link_lost", "high"),
+        ("skin_stop", "high"),
+        ("trigger", "low"),
+    ]
+    first = told["alarms"][1]
+    assert (first["present"], first["latched"], first["acknowledged"], first["sounding"]) == (True, True, False, True)
+    assert first["clears"] == "the skin is warmer than its stop limit, then acknowledge"
+    told = tree(composer.state(samples.snapshot()))
+    assert (told["monitoring"]["ok"], told["sounding"], told["alarms"]) == (True, None, [])
+
+
+def test_a_change_of_an_alarm_is_published_at_once(samples: Any) -> None:
+    quiet, view = samples.snapshot(), samples.alarms("skin_stop")
+    keys = [
+        state_key(replace(quiet, alarms=alarms))
+        for alarms in (
+            quiet.alarms,
+            view,
+            replace(view, standing=(replace(view.standing[0], acknowledged=True),)),
+            replace(view, standing=(replace(view.standing[0], present=False),)),
+            replace(view, sounding=None, pause_left_s=60.0),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+    assert state_key(replace(quiet, alarms=replace(view, pause_left_s=60.0))) == state_key(
+        replace(quiet, alarms=replace(view, pause_left_s=59.0))
+    ), "a running number is not published at once"
+
+
+def test_a_usual_state_shows_twelve_findings_and_eight_alarms(composer: Composer, samples: Any) -> None:
+    findings = tuple(samples.finding(f"row_{number}") for number in range(12))
+    causes = [row.id for row in TABLE[:8]]
+    told = tree(composer.state(replace(samples.snapshot(), findings=findings, alarms=samples.alarms(*causes))))
+    assert (len(told["findings"]), told["findings_omitted"]) == (12, 0)
+    assert (len(told["alarms"]), told["alarms_omitted"]) == (8, 0)
 
 
 def test_an_event_with_too_much_evidence_goes_without_it_and_says_so(composer: Composer, samples: Any) -> None:
