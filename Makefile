@@ -7,8 +7,9 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 CAMPAIGN_ARGS ?=
 SEEDS_ARGS ?=
+MUTATION_ARGS ?=
 
-.PHONY: help demo test coverage check format lint types contracts bench campaign seeds broker analyzer deb clean
+.PHONY: help demo test coverage check format lint types contracts bench campaign seeds mutation trace broker analyzer deb clean
 
 help:
 	@echo "make demo      run a simulated treatment, start to end  (DEMO_ARGS=\"--duration 60\")"
@@ -18,6 +19,8 @@ help:
 	@echo "make deb       a Debian 12 package in dist/ that installs without a network"
 	@echo "make campaign  repetitions, soaks and crash loops; resumable"
 	@echo "make seeds     random people, hands and faults in virtual time; resumable  (SEEDS_ARGS=\"--seeds 1000\")"
+	@echo "make mutation  mutants of the safety core; resumable  (MUTATION_ARGS=\"--only tables\")"
+	@echo "make trace     hazards, traceability and fault matrix from their files"
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("cryodevice needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -67,6 +70,13 @@ campaign: $(STAMP) broker
 
 seeds: $(STAMP)
 	@$(BIN)/python -m tests.campaign.seeds $(SEEDS_ARGS)
+
+mutation: $(STAMP)
+	@$(BIN)/python -m tests.campaign.mutation $(MUTATION_ARGS)
+
+trace: $(STAMP)
+	@$(BIN)/python -m tests.trace
+	@$(BIN)/python -m tests.campaign.fault_matrix
 
 clean:
 	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .import_linter_cache .hypothesis

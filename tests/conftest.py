@@ -23,6 +23,7 @@ RECKONING = (
     "safety",
     "settings",
     "system/test_blind_spots.py",
+    "system/test_fault_rows.py",
     "system/test_idle_contact.py",
     "system/test_interlock_rows.py",
     "system/test_stories.py",

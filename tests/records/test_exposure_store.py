@@ -102,6 +102,8 @@ def test_many_records_become_one_commit_and_the_newest_wins(bench: Bench) -> Non
     assert summed(bench.load().dose)[Zone.NOSE].contact_s == 517.0
 
 
+@pytest.mark.req("T06")
+@pytest.mark.req("T04")
 def test_a_file_locked_by_others_is_a_failure_until_they_let_go(bench: Bench) -> None:
     store = bench.opened_store()
     foreign = sqlite3.connect(bench.path, isolation_level=None)

@@ -56,6 +56,8 @@ def altered(bench: Bench, statement: str) -> None:
     connection.close()
 
 
+@pytest.mark.req("R-H23-2")
+@pytest.mark.req("T05")
 @pytest.mark.parametrize(
     ("statement", "because"),
     [
@@ -88,6 +90,7 @@ def test_a_file_that_is_no_ledger_locks(bench: Bench, content: bytes) -> None:
     assert_locked(bench, "")
 
 
+@pytest.mark.req("R-H10-4")
 def test_a_deleted_ledger_is_no_fresh_start(bench: Bench) -> None:
     filled(bench)
     bench.path.unlink()
@@ -141,6 +144,8 @@ def sweep(bench: Bench, places: list[int]) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.req("R-H23-2")
+@pytest.mark.req("T05")
 def test_no_flipped_byte_of_header_or_pages_makes_another_dose_believed(bench: Bench) -> None:
     chance = random.Random(1)  # noqa: S311 - places, not secrets
     counts = sweep(bench, [*range(100), *(chance.randrange(1 << 30) for _ in range(200))])
@@ -292,6 +297,7 @@ print("recovered")
 """
 
 
+@pytest.mark.req("T03")
 def test_a_full_disk_withholds_durability_until_there_is_space_again(bench: Bench) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(bench.path)], capture_output=True, text=True, timeout=40, check=False
@@ -314,6 +320,7 @@ store.close()
 """
 
 
+@pytest.mark.req("T03")
 @pytest.mark.parametrize("used", [False, True])
 def test_a_disk_full_at_start_locks(bench: Bench, used: bool) -> None:
     if used:
@@ -325,6 +332,7 @@ def test_a_disk_full_at_start_locks(bench: Bench, used: bool) -> None:
     assert bench.load().known, "what was there is still there"
 
 
+@pytest.mark.req("T09")
 def test_a_read_only_state_directory_locks(bench: Bench) -> None:
     if os.geteuid() == 0:
         locked = bench.path.with_name("exposure.lock")

@@ -173,6 +173,7 @@ def test_an_older_ledger_that_is_damaged_is_not_brought_up(bench: Bench, damage:
     assert bench.path.read_bytes() == before
 
 
+@pytest.mark.req("T07")
 @pytest.mark.parametrize(("when", "kept"), [("while copying", 1), ("in the transaction", 2), ("at the end", 1)])
 def test_an_upgrade_cut_short_is_begun_anew(bench: Bench, when: str, kept: int) -> None:
     older(bench)
@@ -197,6 +198,7 @@ def test_a_disk_that_takes_no_copy_locks_and_leaves_the_ledger(bench: Bench, mon
     assert bench.path.read_bytes() == before
 
 
+@pytest.mark.req("T07")
 @pytest.mark.parametrize("in_the_log", [False, True])
 def test_a_newer_ledger_is_refused_and_not_touched(bench: Bench, in_the_log: bool) -> None:
     bench.written(record())

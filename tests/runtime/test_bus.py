@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from cryodevice.runtime.bus import Bus
 
 
@@ -12,6 +14,7 @@ async def test_every_subscriber_gets_every_message_in_order():
     assert [await second.get() for _ in range(3)] == [0, 1, 2]
 
 
+@pytest.mark.req("R-H20-1")
 async def test_a_slow_subscriber_loses_its_oldest_and_is_told():
     bus: Bus[int] = Bus()
     slow = bus.subscribe(2)

@@ -37,6 +37,7 @@ async def test_it_claims_the_wand_and_ticks_at_its_rate(bench):
     assert bench.sim.truth()["relay_closed"] is False
 
 
+@pytest.mark.req("R-H04-5")
 async def test_a_stop_between_two_ticks_is_sent_at_once(bench):
     running = asyncio.create_task(bench.loop.run())
     await cooling(bench)
@@ -50,6 +51,7 @@ async def test_a_stop_between_two_ticks_is_sent_at_once(bench):
     assert await running is True
 
 
+@pytest.mark.req("R-H10-4")
 async def test_the_session_is_durable_before_the_first_lease(bench):
     running = asyncio.create_task(bench.loop.run())
     await cooling(bench)

@@ -1,5 +1,8 @@
 """Statuses and identities of a wand that is well, to be changed in one place by a test."""
 
+import json
+
+from cryodevice.safety.events import Event, EventKind
 from cryodevice.wire.blocks import Identity, Status
 from cryodevice.wire.codes import Capability, Fault, Flag, State
 
@@ -63,3 +66,20 @@ def identity(**changes) -> Identity:
         "plate_area_cm2": 10.0,
     }
     return Identity(**{**values, **changes})
+
+
+UNKNOWN_AT_TIMES = {"sequence", "value", "low", "high", "lowest_skin_estimate_degc"}
+"""Evidence that may be missing: of an order nobody knows any more, a value nobody knows, a range without an end."""
+
+
+def told(events) -> None:
+    """Every event says what, in words, with evidence that is there and can be written down."""
+    for event in events:
+        assert isinstance(event, Event)
+        assert isinstance(event.kind, EventKind)
+        assert isinstance(event.message, str)
+        assert "None" not in event.message, event.message
+        assert not [key for key, value in event.evidence.items() if value is None and key not in UNKNOWN_AT_TIMES], (
+            event
+        )
+        json.dumps(dict(event.evidence), allow_nan=False)

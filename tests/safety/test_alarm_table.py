@@ -88,6 +88,7 @@ def test_the_delays_of_the_note_are_kept() -> None:
     assert BY_CAUSE["broker_lost"].delay_s == BY_CAUSE["broker_lost"].idle_delay_s == 10.0
 
 
+@pytest.mark.req("R-H20-2")
 def test_no_interlock_is_without_an_alarm() -> None:
     missing = [row.id for row in TABLE if row.id not in BY_CAUSE]
     assert not missing, f"name {missing} in the interlocks of a row of cryodevice/safety/alarm_table.py"
@@ -133,6 +134,7 @@ def test_what_locks_is_never_low_and_what_stops_never_unseen() -> None:
             assert BY_CAUSE[row.id].latch is Latch.YES, row.id
 
 
+@pytest.mark.req("R-H20-2")
 def test_nobody_guards_the_wand_is_an_alarm() -> None:
     blind = {cause for alarm in ALARMS if alarm.blind for cause in alarm.causes}
     assert blind >= {"link_lost", "loop_stalled", "identity", "capability", "simulated", "lease_proof", "occupied"}

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -52,6 +53,7 @@ def test_nothing_wrong_costs_and_changes_nothing() -> None:
     assert changes == ()
 
 
+@pytest.mark.req("R-H20-2")
 def test_a_latched_alarm_goes_on_until_somebody_acknowledges_it() -> None:
     life = Life()
     assert life.see(HIGH) == [f"raised {HIGH}"]
@@ -248,6 +250,7 @@ def people(life: Life, commands) -> None:
             life.acknowledge("" if command == "acknowledge" else command)
 
 
+@pytest.mark.req("R-H20-2")
 @hypothesis_settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 200.0), st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_an_unacknowledged_or_present_high_alarm_is_silent_no_longer_than_a_pause(moments) -> None:

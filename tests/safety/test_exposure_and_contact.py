@@ -19,6 +19,7 @@ TEMPS = st.one_of(st.floats(-30, 60), st.just(math.nan), st.just(math.inf), st.j
 GROWING = ("contact_s", "below_15_s", "below_10_s", "below_4_s", "d10_degc_s")
 
 
+@pytest.mark.req("R-H10-4")
 @given(steps=st.lists(st.tuples(st.floats(0, 5), TEMPS, TEMPS, st.booleans()), max_size=20))
 def test_totals_only_grow_and_the_lowest_only_fall(steps):
     total = ZoneExposure()
@@ -39,6 +40,7 @@ def test_thresholds_are_strictly_below(skin, counted):
     assert total.d10_degc_s == pytest.approx(max(0.0, 10.0 - (0.0 if math.isnan(skin) else skin)))
 
 
+@pytest.mark.req("R-H10-4")
 def test_a_crash_adds_three_seconds_at_the_coldest_plate():
     after = after_crash(ZoneExposure(contact_s=5.0), 5.0)
     assert after.contact_s == 5.0 + CRASH_ALLOWANCE_S

@@ -26,6 +26,8 @@ NAMES = sorted(ENVELOPE)
 T0 = Seconds(100.0)
 
 
+@pytest.mark.req("R-H01-1")
+@pytest.mark.req("R-H11-1")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_limit_may_be_at_its_bounds_and_not_one_ulp_beyond(name):
     bound = ENVELOPE[name]
@@ -67,6 +69,7 @@ def tightness(before: Limits, after: Limits) -> None:
         assert new >= old if bound.tighter is Tighter.HIGHER else new <= old, name
 
 
+@pytest.mark.req("R-H01-1")
 @given(
     setpoint_min=st.floats(-20, 12),
     cold=st.floats(-20, 9),
@@ -83,6 +86,7 @@ def test_a_wand_whose_limits_leave_nothing_is_refused():
         intersect(limits(), identity(hot_cutout_degc=5.0))
 
 
+@pytest.mark.req("R-H14-1")
 @pytest.mark.parametrize(("zone", "longest_s"), [(Zone.LEFT_CHEEK, 30.0), (Zone.NECK, 20.0), (Zone.NOSE, 10.0)])
 def test_static_holds_differ_by_zone_and_settings_tighten_all(zone, longest_s):
     assert static_hold_s(limits(), zone) == longest_s

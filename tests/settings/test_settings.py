@@ -117,6 +117,7 @@ def test_c02_what_is_no_finite_number_is_refused_for_every_limit(tmp_path: Path,
         assert ENVELOPE[name].unit in problem["allowed"]
 
 
+@pytest.mark.req("R-H11-1")
 @pytest.mark.parametrize("name", ENVELOPE)
 def test_c03_one_ulp_past_the_envelope_is_refused_and_the_edge_is_kept(tmp_path: Path, name: str) -> None:
     bound = ENVELOPE[name]

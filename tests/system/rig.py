@@ -38,6 +38,7 @@ from cryodevice.wire.blocks import Order
 from cryodevice.wire.frame import FrameReader, FrameType
 from firmware_sim.endpoints.serial_slave import SerialSlave
 from firmware_sim.simulator import Simulator
+from tests.safety.samples import told
 
 PERIOD_S = 0.05
 TIMEOUT_S = 0.025
@@ -151,6 +152,7 @@ class Rig:
         decision = decide(self.core, inputs, self.config)
         self.follow(self.core, inputs, decision.core)
         self.core, self.order = decision.core, decision.order
+        told(decision.events)
         self.events += decision.events
         self.decisions += 1
         if decision.record and self.store_writes:

@@ -32,6 +32,7 @@ def dead_contact(**rig) -> Rig:
     return made
 
 
+@pytest.mark.req("S13")
 def test_a_dead_contact_sensor_hides_no_contact_from_a_wand_with_infra_red():
     rig = dead_contact()
     rig.run(30.0)
@@ -144,6 +145,7 @@ def test_steps_that_run_together_are_refused_by_their_sum():
     assert objections(Treatment("t", (apart, glide, elsewhere, glide)), limits()) == []
 
 
+@pytest.mark.req("R-H01-5")
 @pytest.mark.parametrize("down_s", [0.0, 2.0, 15.0, 60.0, 300.0])
 @pytest.mark.parametrize("plate_degc", [5.0, 12.0])
 def test_after_a_restart_the_estimate_is_not_above_the_skin_that_was_just_cooled(plate_degc, down_s):
@@ -230,6 +232,7 @@ def test_a_wand_that_lay_warm_in_its_rest_has_touched_nobody_when_the_cable_come
     assert rig.core.dose.day_contact_s == 0.0
 
 
+@pytest.mark.req("R-H28-1")
 def test_one_reading_without_contact_does_not_begin_the_next_zone():
     two = Treatment("t", (Step(CHEEK, 12.0, 5.0, 0.0), Step(Zone.RIGHT_CHEEK, 12.0, 5.0, 5.0)))
     rig = Rig(treatment=two)
@@ -276,6 +279,7 @@ def test_a_zone_that_is_held_before_its_precool_begins_is_known_as_cold_as_it_is
 # -- what a person is told ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("R-H02-6")
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -332,6 +336,7 @@ def test_a_ledger_that_cannot_be_written_starts_nothing():
     assert rig.core.session.state is S.READY
 
 
+@pytest.mark.req("S07")
 @pytest.mark.parametrize("rate_k_s", [5.5, 8.0, 16.0, 24.0])
 def test_both_plate_channels_that_go_off_together_faster_than_metal_hurt_nobody(rate_k_s):
     """Both barriers go by the same two channels: no cut-out of the wand and no limit sees the true plate."""
@@ -347,6 +352,7 @@ def test_both_plate_channels_that_go_off_together_faster_than_metal_hurt_nobody(
     assert lowest >= 2.0
 
 
+@pytest.mark.req("S03")
 @pytest.mark.parametrize("zone_step", [Step(Zone.LEFT_CHEEK, 5.0, 30.0, 10.0), Step(Zone.LEFT_CHEEK, 8.0, 30.0, 10.0)])
 @pytest.mark.parametrize("prepare", [Rig.to_lifted, Rig.to_applying])
 def test_both_plate_channels_frozen_together_hurt_nobody(prepare, zone_step):
@@ -363,6 +369,7 @@ def test_both_plate_channels_frozen_together_hurt_nobody(prepare, zone_step):
     assert lowest >= 2.0
 
 
+@pytest.mark.req("S09")
 @pytest.mark.parametrize(
     ("plate_degc", "name", "values"),
     [

@@ -92,6 +92,7 @@ def test_each_client_has_a_dose_of_its_own_and_none_is_lost():
 # -- stop --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("R-H04-5")
 def test_stop_means_stop_in_every_state():
     for prepare in (Rig.start, Rig.to_lifted, Rig.to_applying):
         rig = Rig()
@@ -241,6 +242,8 @@ def test_a_wand_that_takes_the_reset_and_stays_tripped_is_named():
 # -- the line ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("R-H29-1")
+@pytest.mark.req("L09")
 def test_after_a_reconnect_nothing_resumes():
     rig = Rig()
     rig.to_applying()
@@ -287,6 +290,7 @@ def test_a_wand_whose_limits_do_not_meet_ours_is_only_monitored():
     assert EventKind.WAND_MONITORED_ONLY in rig.kinds()
 
 
+@pytest.mark.req("R-H15-1")
 @pytest.mark.parametrize(("quirk", "says"), [({"magic": 0x1234}, "magic"), ({"applicator": 1}, "monitored")])
 def test_what_is_no_plate_wand_is_not_driven(quirk, says):
     rig = Rig()
@@ -342,6 +346,7 @@ def test_a_missed_status_read_while_locked_is_harmless():
     assert decision.core.lockout == rig.core.lockout
 
 
+@pytest.mark.req("R-H28-1")
 def test_a_treatment_of_two_zones_charges_each_its_own():
     rig = Rig(treatment=Treatment("two", (Step(Zone.FOREHEAD, 12.0, 5.0, 1.0), Step(Zone.LEFT_CHEEK, 10.0, 6.0, 1.0))))
     rig.to_applying(0.1)
@@ -362,6 +367,7 @@ def test_a_treatment_of_two_zones_charges_each_its_own():
 # -- the estimate against the truth it cannot see ----------------------------------------------------------------------
 
 
+@pytest.mark.req("R-H01-5")
 @pytest.mark.parametrize("seed", range(8))
 def test_the_estimate_is_never_above_the_true_skin(seed):
     plate, conductance = (5.0, 6.0, 8.0, 12.0)[seed % 4], (300.0, 1300.0, 3000.0)[seed % 3]
@@ -447,6 +453,7 @@ def test_no_order_of_events_gives_a_lease_without_a_permit(acts, seed):
         assert rig.sim.truth()["lowest_skin_degc"] >= 2.0
 
 
+@pytest.mark.req("R-H29-1")
 def test_a_lockout_of_before_stands_after_a_restart():
     rig = Rig()
     lockout = Lockout("skin_stop", Clear.ACKNOWLEDGE, 1.0, 2.0, float("inf"), "degC", "look at the skin")

@@ -179,6 +179,7 @@ async def test_a_killed_broker_is_found_again_with_a_birth_and_no_waiting_event_
     assert publisher.health.queue_depth == 0
 
 
+@pytest.mark.req("R-H20-1")
 async def test_a_stalled_broker_does_not_hold_up_the_loop_and_events_arrive_when_it_goes_on(
     broker: RunningBroker, loop_under_test: Any, publish: Start, listen: Start, until: Start
 ) -> None:

@@ -16,7 +16,7 @@ from cryodevice.treatment.proof import Proof, Stage
 from cryodevice.treatment.session import Session
 from cryodevice.wire.blocks import Order
 from cryodevice.wire.codes import Capability, Flag, Mode
-from tests.safety.samples import WELL, identity, status
+from tests.safety.samples import WELL, identity, status, told
 
 TOKEN = 7
 PERIOD_S = 0.05
@@ -61,6 +61,7 @@ class Bench:
     def checked(self, before: Core, decision: Decision) -> None:
         """What must hold of any decision."""
         core, order = decision.core, decision.order
+        told(decision.events)
         assert core.now_s >= before.now_s
         if order is not None and order.lease_ms:
             assert core.verdict.permit, "a lease needs a permit"

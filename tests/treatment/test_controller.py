@@ -74,6 +74,7 @@ def test_a_whole_session_from_claim_to_completion():
 # -- stop --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("R-H04-5")
 @pytest.mark.parametrize("state", SessionState)
 @pytest.mark.parametrize("between", [True, False])
 def test_a_stop_gives_no_lease_in_the_same_decision(state, between):
@@ -203,6 +204,7 @@ def test_of_lockouts_of_the_same_tick_the_first_in_the_table_is_the_cause():
 # -- the line ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("R-H29-1")
 @pytest.mark.parametrize("state", SessionState)
 @pytest.mark.parametrize("before", [(), (Disconnected("gone"),), (Disconnected(""),)])
 def test_a_reconnect_resumes_nothing_however_fast_it_is(state, before):

@@ -179,6 +179,7 @@ def test_cooling_begins_in_ready_only_and_with_a_start_only(every):
                 assert event == "start", (event, state)
 
 
+@pytest.mark.req("R-H29-1")
 def test_a_lockout_is_left_by_a_reset_only_and_to_idle(every):
     for event, ways in every.items():
         assert ways[S.LOCKED] <= {S.LOCKED, S.IDLE}, event
@@ -186,6 +187,7 @@ def test_a_lockout_is_left_by_a_reset_only_and_to_idle(every):
             assert event.startswith("reset"), event
 
 
+@pytest.mark.req("R-H04-5")
 def test_stop_is_one_step_from_everywhere(every):
     for event in ("stop", "stop at the end of the daemon", "start, stop"):
         for state in TREATING:

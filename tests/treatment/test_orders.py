@@ -101,6 +101,7 @@ def test_a_reset_goes_out_only_when_asked_for_and_while_the_trip_shows(claimed):
     assert asked(claimed, S.LOCKED, lockout=LOCKOUT, resetting=Resetting.ASKED) is Ask.STOP
 
 
+@pytest.mark.req("R-H01-1")
 @pytest.mark.parametrize(("floor", "setpoint"), [(5.0, 8.0), (9.5, 9.5)])
 @pytest.mark.parametrize(("longest", "lease"), [(1000, 500), (300, 300)])
 def test_no_order_is_colder_than_the_floor_or_longer_than_the_wand_takes(claimed, floor, setpoint, longest, lease):

@@ -192,6 +192,7 @@ def test_a_warning_changes_nothing():
     assert sessions.obeyed(at(S.APPLYING), finding(Action.WARN), touching=True).state is S.APPLYING
 
 
+@pytest.mark.req("R-H28-1")
 def test_without_a_treatment_there_is_no_step_and_the_strictest_zone():
     assert (Session().current, Session().zone) == (None, Zone.OTHER)
 
@@ -204,6 +205,7 @@ def proof_reading(after_ms: int, flags: Flag, *, start_ms: int = 10_000, drive_m
     return read(status(uptime_ms=(start_ms + after_ms) % U32, flags=flags, drive_ma=drive_ma), Seconds(1.0))
 
 
+@pytest.mark.req("F10")
 @pytest.mark.parametrize("start_ms", [10_000, U32 - 300])
 @pytest.mark.parametrize(
     ("live_ms", "clear_ms", "stage"),
@@ -241,11 +243,13 @@ def test_no_current_may_flow_at_zero_power(drive_ma):
     assert (failed.stage, failed.why) == (Stage.FAILED, "current flowed at zero power")
 
 
+@pytest.mark.req("A09")
 def test_a_relay_that_stays_closed_when_the_lease_is_over_fails():
     proof = proofs.armed(Proof(), proof_reading(20, LIVE), 10_000, 200.0)
     assert proofs.watched(proof, proof_reading(560, Flag.RELAY_CLOSED), 200.0).stage is Stage.FAILED
 
 
+@pytest.mark.req("F09")
 @given(earlier=st.integers(0, U32 - 1), passed=st.integers(-(2**31), 2**31 - 1))
 def test_uptime_differences_are_right_across_the_wrap(earlier, passed):
     assert proofs.since_ms((earlier + passed) % U32, earlier) == passed

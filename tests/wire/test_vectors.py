@@ -20,6 +20,7 @@ def frames_of(vector: Vector) -> list[Frame]:
     return [Frame(frame["type"], frame["sequence"], bytes.fromhex(frame["payload"])) for frame in vector["frames"]]
 
 
+@pytest.mark.req("R-H21-1")
 def test_a_block_vector_decodes_and_encodes(block_vector: Vector, check_block: Callable[[Vector], None]) -> None:
     check_block(block_vector)
 
@@ -29,6 +30,7 @@ def test_a_block_vector_names_every_field(block_vector: Vector) -> None:
     assert list(block_vector["values"]) == [field.name for field in table if "reserved" not in field.name]
 
 
+@pytest.mark.req("R-H21-1")
 def test_a_frame_vector_decodes_and_encodes(frame_vector: Vector) -> None:
     encoded = bytes.fromhex(frame_vector["bytes"])
     [frame] = frames_of(frame_vector)

@@ -55,6 +55,7 @@ def test_an_unchanged_table_is_green(
     assert red(vectors, check_block, monkeypatch, block, None) == []
 
 
+@pytest.mark.req("R-H21-1")
 @pytest.mark.parametrize("step", [-1, 1])
 @pytest.mark.parametrize(("block", "field"), ROWS)
 def test_another_address_is_noticed(
@@ -68,6 +69,7 @@ def test_another_address_is_noticed(
     assert red(vectors, check_block, monkeypatch, block, field, address=field.address + step)
 
 
+@pytest.mark.req("R-H21-1")
 @pytest.mark.parametrize("factor", [0.1, 10])
 @pytest.mark.parametrize(("block", "field"), ROWS)
 def test_another_scale_is_noticed(

@@ -171,6 +171,7 @@ def arm(stub: Any, ticks: Any = 1) -> Any:
         stub.ticks(1)
 
 
+@pytest.mark.req("A01")
 def test_current_without_command_opens_the_relay_after_100_ms(stub: Any) -> None:
     arm(stub)
     stub.board.current_ma = 1500

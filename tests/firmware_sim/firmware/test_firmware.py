@@ -175,6 +175,7 @@ def test_a_fan_that_does_not_turn_is_a_fault_after_two_seconds(stub: Any) -> Non
 # --- the independent relay timer ------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("F02")
 def test_a_hung_safety_task_loses_the_relay_after_300_ms(bench: Any) -> None:
     bench.run(0.5, cooling=True)
     bench.host.cool(lease_ms=1000)
@@ -220,6 +221,7 @@ def test_current_after_off_opens_the_relay_even_while_the_safety_task_hangs(stub
 # --- reboot ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.req("A08")
 @pytest.mark.parametrize(
     ("cause", "fault", "trip"),
     [

@@ -70,6 +70,8 @@ def test_the_wand_as_it_is_rests_where_the_page_says_when_its_fan_is_stopped(
     assert driven == pytest.approx(current if held else 3.0, abs=0.05)
 
 
+@pytest.mark.req("A06")
+@pytest.mark.req("R-H30-1")
 def test_a_hot_sink_heats_the_plate_with_the_drive_off() -> None:
     wand = Applicator(5.0, 50.0)
     for _ in range(3000):

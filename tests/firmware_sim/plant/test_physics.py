@@ -129,6 +129,7 @@ def test_the_cheek_of_the_simulator_is_that_of_the_golden_run() -> None:
     assert skin.at_depth("left_cheek", 1e-3) == pytest.approx(14.16, abs=0.1)
 
 
+@pytest.mark.req("R-H01-5")
 def test_the_estimate_of_the_daemon_lies_below_true_skin_from_half_a_second_after_contact() -> None:
     above, until_s, margin = x.estimate_margin(2)
     assert margin > 0.1
