@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from cryodevice.errors import CryodeviceError, ExitCode
 from firmware_sim.cli import replay, serve
-from firmware_sim.cli.arguments import parser
+from firmware_sim.cli.arguments import parsed
 from firmware_sim.cli.output import OutputError, checked_output, complain
 from firmware_sim.conformance import command as conformance
 from firmware_sim.faults.listing import as_json, as_markdown, as_text
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code. Bad usage ends in ``SystemExit(2)``, as argparse does it."""
     try:
         with checked_output():
-            options = parser().parse_args(arguments)
+            options = parsed(arguments)
             return _COMMANDS[options.command](options)
     except OutputError as error:
         if error.message:

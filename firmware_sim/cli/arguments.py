@@ -1,6 +1,7 @@
 """What may be said to ``firmware-sim``: commands, options, and the values they take. Opens nothing, prints nothing."""
 
 import argparse
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -90,6 +91,16 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="for a program")
     form.add_argument("--markdown", action="store_true", help="as docs/faults.md")
     return whole
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was said; what no command knows is a mistake of the command it was said to."""
+    whole = parser()
+    options, rest = whole.parse_known_args(arguments)
+    if rest:
+        whole.prog = f"{whole.prog} {options.command}"
+        whole.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def _add_ends(command: argparse.ArgumentParser) -> None:

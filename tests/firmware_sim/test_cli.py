@@ -366,7 +366,7 @@ def test_bad_arguments_are_exit_2_and_say_what_is_allowed(capsys: Any, arguments
     error = capsys.readouterr().err
     assert allowed in error
     assert error.count("\n") == 1
-    assert "--help'" in error
+    assert "see 'firmware-sim serve --help'" in error
 
 
 def test_a_path_that_is_taken_is_exit_2(capsys: Any, tmp_path: Any) -> None:
