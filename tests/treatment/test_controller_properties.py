@@ -156,7 +156,8 @@ class Anything(RuleBasedStateMachine):
 
     @invariant()
     def what_has_been_had_is_never_less(self):
-        contact_s = self.bench.core.dose.day_contact_s
+        core = self.bench.core
+        contact_s = core.dose.day_contact_s + sum(other.day_contact_s for other in core.others.values())
         assert contact_s >= self.contact_s - 1e-9
         self.contact_s = contact_s
 

@@ -225,27 +225,27 @@ def test_a_treatment_may_have_its_steps_to_the_last_and_each_is_named_by_its_num
 
 def test_steps_of_one_contact_are_told_by_first_and_last_and_their_sum():
     assert told(glide(60.0, 29.9), glide(30.0)) == []
-    assert [why.partition(":")[0] for why in told(glide(60.0, 29.9), glide(31.0))] == [
-        "steps 1 to 2 (left_cheek) are one contact of 91 s"
+    assert [why.partition(",")[0] for why in told(glide(60.0, 29.9), glide(31.0))] == [
+        "steps 1 to 2 (left_cheek): one contact of 91 s"
     ]
     assert told(glide(60.0, 30.0), glide(60.0)) == []
     assert told(glide(60.0, 5.0), glide(60.0, 5.0, zone=CHIN), glide(60.0)) == []
     three = told(glide(10.0), glide(60.0, 5.0), glide(31.0, 5.0), glide(60.0))
-    assert [why.partition(":")[0] for why in three] == [
-        "steps 2 to 3 (left_cheek) are one contact of 91 s",
-        "steps 3 to 4 (left_cheek) are one contact of 91 s",
+    assert [why.partition(",")[0] for why in three] == [
+        "steps 2 to 3 (left_cheek): one contact of 91 s",
+        "steps 3 to 4 (left_cheek): one contact of 91 s",
     ]
 
 
 def test_steps_that_rest_on_one_spot_are_told_by_first_and_last_and_their_sum():
     assert told(rest(20.0, 9.9), rest(10.0)) == []
     two = told(rest(20.0, 9.9), rest(11.0))
-    assert [why.partition(" with")[0] for why in two] == ["steps 1 to 2 rest on the skin for 31 s"]
+    assert [why.partition(" with")[0] for why in two] == ["steps 1 to 2 (left_cheek): at rest on the skin for 31 s"]
     assert told(rest(20.0, 10.0), rest(11.0)) == []
     assert told(rest(5.0, 5.0, Zone.NOSE), rest(6.0, zone=Zone.NOSE))[0].endswith("nose may have 10 s")
     assert told(rest(20.0, 5.0), glide(20.0, 5.0), rest(25.0)) == []
     three = told(rest(5.0), rest(20.0, 5.0), rest(11.0, 5.0), rest(20.0))
     assert [why.partition(" with")[0] for why in three] == [
-        "steps 2 to 3 rest on the skin for 31 s",
-        "steps 3 to 4 rest on the skin for 31 s",
+        "steps 2 to 3 (left_cheek): at rest on the skin for 31 s",
+        "steps 3 to 4 (left_cheek): at rest on the skin for 31 s",
     ]
