@@ -39,6 +39,7 @@ def _lies_in(place: str, names: tuple[str, ...]) -> bool:
     return any(place == name or place.startswith(f"{name}/") for name in names)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.pluginmanager.hasplugin("xdist"):
         return
