@@ -16,6 +16,8 @@ from tests.campaign.whole import Bed
 THROUGH_DAEMON_S = 0.25
 OWN_CUT_S = 0.14
 """Budgets from the hand to drive zero: through the daemon, and by the wand's own cut-out with one tick of sampling."""
+SHORTEST_RELEASE_S = 0.1
+"""A trigger let go for less may fall between two samples, 50 ms apart and of a firmware tick of 20 ms: nobody is timed by it."""
 _NEVER = float("inf")
 
 
@@ -93,7 +95,7 @@ class Hand:
         if plant.trigger and rng.random() < 0.1 / self.lets_go_each_s:
             plant.trigger = False
             bed.causes.append((bed.now_s, "trigger let go", THROUGH_DAEMON_S))
-        elif not plant.trigger and rng.random() < 0.3:
+        elif not plant.trigger and rng.random() < 0.3 and bed.now_s - bed.causes[-1][0] >= SHORTEST_RELEASE_S:
             plant.trigger = True
         if self.estop_at_s is not None and bed.now_s >= self.estop_at_s and not plant.estop:
             plant.estop = True
