@@ -28,6 +28,17 @@ NOTES = (
         frozenset(BLIND),
         "For the safety core and the hardware: both plate channels agree and are wrong; nobody in the wand or beside it sees the plate.",
     ),
+    (
+        "plate",
+        frozenset({"plate_heated"}),
+        "40 W of heat into the plate from outside: the drive is off, the session over, and nothing in wand or daemon can take that heat away."
+        " The person had been told to lift the wand (`residual`, `plate_unheld`, `plate_over_ceiling`).",
+    ),
+    (
+        "nuisance",
+        frozenset({"plate_noise"}),
+        "Refused before it began, no trip: two steps at rest with under 10 s between them are one rest, and the second zone may have less.",
+    ),
 )
 """What a kind of violation means where one of these faults is in the case."""
 Results = list[dict[str, Any]]
