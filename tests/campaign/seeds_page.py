@@ -32,7 +32,7 @@ NOTES = (
         "plate",
         frozenset({"plate_heated"}),
         "40 W of heat into the plate from outside: the drive is off, the session over, and nothing in wand or daemon can take that heat away."
-        " The person had been told to lift the wand (`residual`, `plate_unheld`, `plate_over_ceiling`).",
+        " It had been ended by `residual`, `plate_unheld` or `link_lost`.",
     ),
     (
         "nuisance",
