@@ -116,13 +116,15 @@ def load_program(path: Path) -> Filed:
         SettingsError: It cannot be read, is not TOML, or is no program.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise SettingsError(f"{path} is larger than {MAX_BYTES} bytes: this is no program", path=str(path))
         text = data.decode("utf-8")
         tree = tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(f"cannot read {path}: {error}", path=str(path)) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"cannot read {path}: {reason}", path=str(path)) from error
     return Filed(program_from(tree, str(path), text), str(path), array_lines(text, _STEP), tree)
 
 
@@ -144,8 +146,8 @@ def named(name: str) -> Path:
     if name in known:
         return shipped() / f"{name}.toml"
     near = difflib.get_close_matches(name, known, n=1)
-    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    raise SettingsError(f"no program is named {name!r}; {meant} A file is named with its ending .toml", name=name)
+    meant = f"did you mean {near[0]}" if near else f"there are {', '.join(known)}"
+    raise SettingsError(f"no program is named {name!r}; {meant}; a file is named with its ending .toml", name=name)
 
 
 _ZONES = ", ".join(Zone)

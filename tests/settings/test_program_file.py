@@ -81,6 +81,17 @@ def test_what_is_wrong_is_named(tmp_path, old, new, says):
     assert says in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("/dev/zero", "larger than 65536 bytes"), ("/nowhere/p.toml", "cannot read /nowhere/p.toml: No such file")],
+)
+def test_a_file_that_never_ends_or_is_not_there_is_named_once(path, says):
+    with pytest.raises(SettingsError) as refused:
+        load_program(named(path))
+    assert says in refused.value.message
+    assert "Errno" not in refused.value.message
+
+
 @pytest.mark.parametrize("data", [None, 3, [], "x", {"name": "x", "step": [None]}, {"name": "x", "step": {}}])
 def test_a_request_that_is_no_program_is_refused_in_words(data):
     with pytest.raises(SettingsError, match="the request is no program"):
