@@ -57,15 +57,23 @@ async def test_no_wrong_reply_is_taken_and_the_next_right_one_is(
     stimulus = table.STIMULI[name]
     if not stimulus.late:
         monkeypatch.setattr("cryodevice.device.modbus_wand.QUIET_S", Seconds(0.004))  # this peer answers at once
-    heard = modbus_wand._heard_bytes
-    modbus_peer.script.append(stimulus.make)
     if stimulus.late:
+        modbus_peer.script.append(stimulus.make)
         assert await ask_wand(modbus_wand, function, TICK) == table.REFUSED
         modbus_peer.script.append(lambda asked, good: [0.04, good])
-    patience_s = AMPLE if stimulus.answers or stimulus.late else Seconds(0.02)
-    outcome = await ask_wand(modbus_wand, function, patience_s)
-    assert outcome == (table.RIGHT if stimulus.answers or stimulus.late else table.REFUSED)
-    assert modbus_wand._heard_bytes > heard or stimulus.late, "the reply came in time to be judged"
+        assert await ask_wand(modbus_wand, function, AMPLE) == table.RIGHT
+    else:
+        answered = (AMPLE,) if stimulus.answers else (Seconds(0.02), Seconds(0.1), Seconds(0.4))
+        for patience_s in answered:
+            heard = modbus_wand._heard_bytes
+            modbus_peer.script.append(stimulus.make)
+            assert await ask_wand(modbus_wand, function, patience_s) == (
+                table.RIGHT if stimulus.answers else table.REFUSED
+            )
+            if modbus_wand._heard_bytes > heard:
+                break
+            await asyncio.sleep(0.25)  # this machine held the peer up: its reply comes and goes, then once more
+        assert modbus_wand._heard_bytes > heard, "the reply came in time to be judged"
     assert await ask_wand(modbus_wand, function, AMPLE) == table.RIGHT
 
 
